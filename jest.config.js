@@ -1,0 +1,17 @@
+// Tests run from the TypeScript sources: the export condition `@dromos/source` points each workspace package at src/.
+export default {
+  testMatch: ['<rootDir>/{packages,services}/*/test/**/*.test.ts'],
+  transform: {
+    '^.+\\.ts$': [
+      '@swc/jest',
+      { jsc: { parser: { syntax: 'typescript' }, target: 'es2022' }, module: { type: 'es6' }, sourceMaps: 'inline' },
+    ],
+  },
+  extensionsToTreatAsEsm: ['.ts'],
+  moduleNameMapper: { '^(\\.{1,2}/.*)\\.js$': '$1' },
+  testEnvironmentOptions: { customExportConditions: ['@dromos/source', 'node', 'node-addons'] },
+  globalSetup: '<rootDir>/packages/local/test-database/setup.mjs',
+  globalTeardown: '<rootDir>/packages/local/test-database/teardown.mjs',
+  modulePathIgnorePatterns: ['<rootDir>/.dromos', '/dist/'],
+  testTimeout: 20_000,
+}
