@@ -1,0 +1,21 @@
+// Owns what the services agree on: error reasons, problem details, wire types, proto loading.
+// Does not own OAuth, HTTP or configuration.
+export {
+  errorReasons,
+  isErrorReason,
+  ServiceError,
+  type ErrorExtras,
+  type ErrorReason,
+  type GrpcStatusName,
+} from './errors.js'
+export { fromProblem, toProblem, toServiceError, type Problem } from './problem.js'
+export { loadProtos, protoFiles } from './proto.js'
+export type {
+  ConnectionCheck,
+  ConsentSpec,
+  ProviderMetadata,
+  ProviderMetadataEntry,
+  RequestConnectionBody,
+  Strategy,
+  TokenPayload,
+} from './wire.js'

@@ -1,0 +1,61 @@
+// Owns the JSON shapes of the v1 API as TypeScript types. Does not own validation: each edge parses its own input.
+
+/** How an agent applies credentials to its own request (contract: strategies). */
+export type Strategy = { type: string; config?: Record<string, unknown> }
+
+/** `POST /v1/request-connection`, request body. */
+export type RequestConnectionBody = {
+  user_id: string
+  provider_id?: string
+  provider_name?: string
+  scopes?: string[]
+  return_url: string
+  action?: string
+  metadata?: unknown
+}
+
+/** `POST /v1/request-connection`, answer; the broker's `POST /auth/consent-spec` answers the same. */
+export type ConsentSpec = {
+  authUrl: string
+  state: string
+  scopes: string[] | null
+  provider_id: string
+  connection_id: string
+}
+
+export type ConnectionCheck = {
+  status: 'pending' | 'active' | 'failed'
+  /** Says which state stands behind `failed` or `pending` and what to do about it. */
+  detail?: string
+}
+
+/** Token answer: root fields for OAuth 2.0 connections, `strategy` and `credentials` for every type. */
+export type TokenPayload = {
+  access_token?: string
+  token_type?: string
+  /** Seconds until expiry, an integer, never negative. */
+  expires_in?: number
+  /** RFC 3339, UTC. */
+  expires_at?: string
+  expired?: boolean
+  scope?: string
+  id_token?: string
+  refresh_token?: string
+  provider?: string
+  strategy: Strategy
+  credentials: Record<string, unknown>
+  /** Grows by one with each stored token answer; a refresh can be made conditional on it. */
+  token_version: number
+}
+
+/** `GET /v1/providers`: auth type → provider name → what an agent may know. */
+export type ProviderMetadata = Record<string, Record<string, ProviderMetadataEntry>>
+
+export type ProviderMetadataEntry = {
+  id: string
+  api_base_url: string
+  user_info_endpoint: string
+  scopes: string[] | null
+  description: string
+  category: string
+}

@@ -1,0 +1,23 @@
+import { randomBytes } from 'node:crypto'
+import type { Request, RequestHandler, Response } from 'express'
+
+const acceptable = /^[A-Za-z0-9._-]{8,64}$/
+
+/** Accepts a well-formed `X-Request-Id` or makes one, and echoes it. Anything else in the header is ignored, not logged. */
+export const assignRequestId: RequestHandler = (request, response, next) => {
+  const given = request.get('x-request-id')
+  const id = given !== undefined && acceptable.test(given) ? given : randomBytes(12).toString('base64url')
+  response.locals.requestId = id
+  response.setHeader('X-Request-Id', id)
+  next()
+}
+
+/** The id given by `assignRequestId`. */
+export const requestIdOf = (response: Response): string =>
+  typeof response.locals.requestId === 'string' ? response.locals.requestId : 'unassigned'
+
+/** The route pattern of a request (`/v1/token/:connectionId`), bounded in number, or `unmatched`. */
+export const routeOf = (request: Request): string => {
+  const path: unknown = request.route?.path
+  return typeof path === 'string' ? request.baseUrl + path : 'unmatched'
+}
