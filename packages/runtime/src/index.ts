@@ -6,6 +6,7 @@ export { createMetricsRegistry, durationBucketsSeconds, type MetricsRegistry } f
 export { exitOnFailedStart, runService, type RunningService } from './lifecycle.js'
 export { abortOnDisconnect } from './http/abort-on-disconnect.js'
 export { answerErrors, refuseMethod, refuseUnknownRoute } from './http/answer-errors.js'
+export { clientAddress, parseNetworks, type Networks } from './http/client-address.js'
 export { listenHttp, type HttpServer } from './http/http-server.js'
 export { httpLimits } from './http/limits.js'
 export { logRequests, type FinishedRequest } from './http/log-requests.js'
