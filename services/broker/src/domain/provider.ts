@@ -1,0 +1,130 @@
+import type { AnswerPaths } from './token-answer.js'
+import type { ProviderProfile } from './provider-profile.js'
+import { oauthSettings } from './oauth-settings.js'
+import { staticSettings } from './static-settings.js'
+import type { StrategyDefinition } from './strategy.js'
+
+// Owns what a provider is to the flows: a closed union of OAuth and static providers with every default resolved.
+// Provider differences are typed fields here; no code branches on a provider's name.
+
+export type ProviderIdentity = {
+  id: string
+  name: string
+  /** Grows by one with each change; part of the AAD of its sealed secrets. */
+  version: number
+  isDeleted: boolean
+}
+
+export type Provider = OAuthProvider | StaticProvider
+
+export type ClientAuthentication = 'client_secret_basic' | 'client_secret_post' | 'none' | 'private_key_jwt'
+
+/** Where the protocol endpoints are. Explicit values always win over discovered ones. */
+export type Endpoints = {
+  issuer: string | undefined
+  authorization: string
+  token: string
+  /** The token endpoint, unless the provider has another for refreshes. */
+  refresh: string
+  jwks: string | undefined
+  userinfo: string | undefined
+  revocation: string | undefined
+  /** RFC 9207: the provider promises `iss` in its authorization responses. */
+  sendsIssuer: boolean
+  /** True when metadata says that PKCE with S256 is not supported; undefined when nothing is known. */
+  refusesPkce: boolean | undefined
+}
+
+/** What a profile says of the endpoints, before discovery. */
+export type ConfiguredEndpoints = {
+  issuer: string | undefined
+  discovers: boolean
+  authorization: string | undefined
+  token: string | undefined
+  refresh: string | undefined
+  jwks: string | undefined
+  userinfo: string | undefined
+  revocation: string | undefined
+  sendsIssuer: boolean | undefined
+}
+
+export type UrlVariable = {
+  name: string
+  title: string
+  description: string | undefined
+  pattern: string
+  example: string | undefined
+}
+
+export type RefreshPolicy = {
+  /** `unknown` is treated like strict rotation: the safe reading. */
+  mode: 'stable' | 'rotates' | 'none' | 'unknown'
+  /** Milliseconds for which the predecessor of a rotated refresh token still works; 0 = strict. */
+  graceMs: number
+  killsAccessToken: boolean
+  idleLimitSeconds: number | undefined
+  absoluteLimitSeconds: number | undefined
+}
+
+export type OAuthProvider = {
+  kind: 'oauth2'
+  identity: ProviderIdentity
+  clientId: string
+  clientAuthentication: ClientAuthentication
+  endpoints: ConfiguredEndpoints
+  urlVariables: readonly UrlVariable[]
+  scopes: {
+    byDefault: readonly string[]
+    /** undefined = every scope may be asked for. */
+    allowed: readonly string[] | undefined
+    separator: string
+    parameter: string
+    onAuthorize: boolean
+    onExchange: boolean
+    onRefresh: boolean
+  }
+  parameters: {
+    authorize: Readonly<Record<string, string>>
+    token: Readonly<Record<string, string>>
+    refresh: Readonly<Record<string, string>>
+  }
+  redirectUriOnRefresh: boolean
+  bodyFormat: 'form' | 'json'
+  pkce: 'required' | 'on' | 'off'
+  answer: {
+    paths: AnswerPaths
+    /** Body member that marks an error in a 200 answer; `equals` undefined = its mere presence. */
+    errorIn200: { member: string; equals: string | boolean | number | undefined; error: string | undefined } | undefined
+    defaultExpiresInSeconds: number | undefined
+  }
+  refreshPolicy: RefreshPolicy
+  /** OAuth error codes that, beside `invalid_grant`, mean that the grant is dead. */
+  deadGrantErrors: readonly string[]
+  revocationStyle: { style: 'rfc7009' | 'bearer_post' | 'basic_delete'; token: 'refresh_token' | 'access_token' }
+  idToken: {
+    nonce: 'required' | 'not_echoed'
+    issuerTemplate: string | undefined
+    signingAlgs: readonly string[]
+  }
+}
+
+export type StaticProvider = {
+  kind: 'static'
+  identity: ProviderIdentity
+  authType: Exclude<ProviderProfile['auth_type'], 'oauth2'>
+  strategy: StrategyDefinition
+  /** JSON Schema (object) of the form and of what is accepted. */
+  credentialSchema: Readonly<Record<string, unknown>>
+  /** Absolute URL that answers 2xx to good credentials; undefined = no check against the provider. */
+  verificationUrl: string | undefined
+}
+
+/** Secrets of an OAuth client, sealed at rest. Secrets are tried in order while a change is being rolled out. */
+export type ClientSecrets = { secrets: readonly string[]; privateKeyJwk: Readonly<Record<string, unknown>> | undefined }
+
+/** Resolves a stored profile. The profile passed `checkProfile` when it was written. */
+export function toProvider(identity: ProviderIdentity, profile: ProviderProfile): Provider {
+  return profile.auth_type === 'oauth2'
+    ? { kind: 'oauth2', identity, ...oauthSettings(profile) }
+    : { kind: 'static', identity, authType: profile.auth_type, ...staticSettings(profile, profile.auth_type) }
+}

@@ -1,0 +1,278 @@
+import type { ErrorReason } from '@dromos/contract'
+import type { ConnectionReason } from './connection.js'
+import type { RefreshPolicy } from './provider.js'
+import type { RefusalClass } from './token-refusal.js'
+
+// Owns the protocol of one refresh as a pure function: step(state, event) → the next state and the one effect to perform.
+// Does not own time, sockets or rows: flows/refresh-token.ts performs the effects and feeds back what happened.
+//
+// The rules it keeps: the lease with its fence is committed before the provider is called; an answer is captured before it
+// is judged; a dead grant is believed only after a second look; a doubtful call is repeated with the same refresh token.
+
+/** What the caller needs before it is content. */
+export type Demand = { kind: 'fresh'; minTtlMs: number } | { kind: 'newer_than'; version: number }
+
+/** The row as a reader sees it. */
+export type RefreshView = {
+  isActive: boolean
+  version: number
+  /** undefined = the provider promised no lifetime. */
+  remainingMs: number | undefined
+  hasRefreshToken: boolean
+  attempt: AttemptState
+  /** By the database's clock. */
+  isLeased: boolean
+  /** Milliseconds for which the leaseholder's liveness lock has been free on repeated looks; undefined = it lives or is unknown. */
+  ownerGoneMs: number | undefined
+  /** Milliseconds until the next attempt is allowed after a failed one; 0 = now. */
+  backoffMs: number
+}
+
+/** idle: nothing outstanding · sent: a call may be under way · in_doubt: outcome unknown · captured: stored, not judged. */
+export type AttemptState = 'idle' | 'sent' | 'in_doubt' | 'captured'
+
+export type Lease = { fence: number; previous: AttemptState; failCount: number }
+
+export type RefreshEvent =
+  | { type: 'started' }
+  | { type: 'viewed'; view: RefreshView }
+  | { type: 'waited'; elapsedMs: number }
+  | { type: 'granted'; lease: Lease }
+  | { type: 'refused' }
+  | { type: 'orphan_found' }
+  | { type: 'no_orphan' }
+  | { type: 'answered' }
+  | { type: 'declined'; refusal: RefusalClass; retryAfterMs: number | undefined }
+  | { type: 'not_sent' }
+  | { type: 'doubtful' }
+  | { type: 'stored' }
+  | { type: 'fenced' }
+  | { type: 'judged'; fault: ConnectionReason | undefined }
+  | { type: 'settled' }
+  | { type: 'released' }
+  | { type: 'filed' }
+
+export type RefreshEffect =
+  /** Read the row; with `looksAtOwner`, also look whether the leaseholder still lives. */
+  | { do: 'view'; looksAtOwner: boolean }
+  | { do: 'wait'; ms: number }
+  | { do: 'acquire'; takesOver: boolean }
+  | { do: 'seek_orphan' }
+  | { do: 'call' }
+  | { do: 'capture' }
+  | { do: 'adopt_orphan' }
+  | { do: 'file_orphan' }
+  | { do: 'judge' }
+  | { do: 'settle'; reason: ConnectionReason | undefined }
+  | { do: 'release'; attempt: 'idle' | 'in_doubt'; backoffMs: number; countsAsFailure: boolean }
+  | { do: 'nothing' }
+
+export type RefreshResult =
+  { kind: 'fresh' } | { kind: 'not_active' } | { kind: 'failed'; reason: ErrorReason; retryAfterMs: number | undefined }
+
+type At =
+  | { at: 'start' | 'viewing' | 'waiting' | 'acquiring' | 'filing' }
+  | { at: 'holding'; lease: Lease; doing: 'seeking' | 'calling' | 'storing' | 'judging' | 'confirming' }
+  | { at: 'settling'; reason: ConnectionReason | undefined }
+  | { at: 'releasing'; result: RefreshResult }
+  | { at: 'ended'; result: RefreshResult }
+
+export type RefreshState = At & { demand: Demand; policy: RefreshPolicy; waitedMs: number; waits: number }
+
+type Step = [RefreshState, RefreshEffect]
+
+/** Milliseconds. The deadline of the call is strictly shorter than the lease; patience is longer than the lease. */
+export const refreshTimes = {
+  leaseMs: 15_000,
+  callDeadlineMs: 10_000,
+  /** Two looks at a dead owner must be this far apart, so that a live one that lost its session has time to return. */
+  ownerGoneMs: 1_500,
+  /** How long one caller waits for another replica's refresh. */
+  patienceMs: 20_000,
+  firstWaitMs: 10,
+  longestWaitMs: 150,
+  /** Wait before a doubtful call is repeated at a strict provider: the first request has surely ended by then. */
+  settleMs: 2_000,
+  firstBackoffMs: 1_000,
+  longestBackoffMs: 300_000,
+} as const
+
+export const startRefresh = (demand: Demand, policy: RefreshPolicy): RefreshState => ({
+  at: 'start',
+  demand,
+  policy,
+  waitedMs: 0,
+  waits: 0,
+})
+
+/** The next state and the effect to perform. Throws only on an event that cannot follow: a defect of the performer. */
+export function step(state: RefreshState, event: RefreshEvent): Step {
+  switch (state.at) {
+    case 'start':
+      return look(state)
+    case 'viewing':
+      if (event.type === 'viewed') return decide(state, event.view)
+      break
+    case 'waiting':
+      if (event.type === 'waited')
+        return look({ ...state, waitedMs: state.waitedMs + event.elapsedMs, waits: state.waits + 1 })
+      break
+    case 'acquiring':
+      if (event.type === 'granted') return begin(state, event.lease)
+      if (event.type === 'refused') return look(state)
+      break
+    case 'holding':
+      return hold(state, event)
+    case 'settling':
+      if (event.type === 'settled')
+        return end(state, state.reason === undefined ? { kind: 'fresh' } : { kind: 'not_active' })
+      if (event.type === 'fenced') return look(state)
+      break
+    case 'releasing':
+      return end(state, state.result)
+    case 'filing':
+      if (event.type === 'filed') return look(state)
+      break
+    case 'ended':
+      break
+  }
+  throw new Error(`refresh machine: ${event.type} cannot follow ${state.at}`)
+}
+
+function decide(state: RefreshState, view: RefreshView): Step {
+  if (!view.isActive) return end(state, { kind: 'not_active' })
+  const isJudged = view.attempt !== 'captured'
+  if (isJudged && isContent(state.demand, view)) return end(state, { kind: 'fresh' })
+  if (isJudged && !view.hasRefreshToken) return fail(state, 'no_refresh_token')
+  if (view.isLeased) return waitOrTakeOver(state, view)
+  if (view.backoffMs > 0) return fail(state, 'provider_unavailable', view.backoffMs)
+  return [
+    { ...state, at: 'acquiring' },
+    { do: 'acquire', takesOver: false },
+  ]
+}
+
+const isContent = (demand: Demand, view: RefreshView): boolean =>
+  demand.kind === 'newer_than'
+    ? view.version > demand.version
+    : view.remainingMs === undefined || view.remainingMs > demand.minTtlMs
+
+// Speed buys nothing at a strict provider: there, a lease ends by time only.
+const allowsTakeover = (policy: RefreshPolicy): boolean => policy.mode === 'stable' || policy.graceMs > 0
+
+function waitOrTakeOver(state: RefreshState, view: RefreshView): Step {
+  const isOwnerGone = (view.ownerGoneMs ?? 0) >= refreshTimes.ownerGoneMs
+  if (isOwnerGone && allowsTakeover(state.policy))
+    return [
+      { ...state, at: 'acquiring' },
+      { do: 'acquire', takesOver: true },
+    ]
+  if (state.waitedMs >= refreshTimes.patienceMs) return fail(state, 'refresh_in_progress', 1_000)
+  const ms = Math.min(refreshTimes.firstWaitMs * 2 ** state.waits, refreshTimes.longestWaitMs)
+  return [
+    { ...state, at: 'waiting' },
+    { do: 'wait', ms },
+  ]
+}
+
+function begin(state: RefreshState, lease: Lease): Step {
+  switch (lease.previous) {
+    case 'captured': // a predecessor died between storing and judging: no second call, judge what it stored
+      return [{ ...state, at: 'holding', lease, doing: 'judging' }, { do: 'judge' }]
+    case 'sent':
+    case 'in_doubt': // its answer may wait among the orphans
+      return [{ ...state, at: 'holding', lease, doing: 'seeking' }, { do: 'seek_orphan' }]
+    case 'idle':
+      return call(state, lease)
+  }
+}
+
+const call = (state: RefreshState, lease: Lease): Step => [
+  { ...state, at: 'holding', lease, doing: 'calling' },
+  { do: 'call' },
+]
+
+function hold(state: RefreshState & { at: 'holding' }, event: RefreshEvent): Step {
+  const { lease } = state
+  switch (event.type) {
+    case 'orphan_found':
+      return [{ ...state, doing: 'storing' }, { do: 'adopt_orphan' }]
+    case 'no_orphan':
+      return state.doing === 'confirming' ? settleDead(state) : call(state, lease)
+    case 'answered':
+      return [{ ...state, doing: 'storing' }, { do: 'capture' }]
+    case 'stored':
+      return [{ ...state, doing: 'judging' }, { do: 'judge' }]
+    case 'fenced': // somebody took over: what we received must still not be lost
+      return [{ ...state, at: 'filing' }, { do: 'file_orphan' }]
+    case 'judged':
+      return [
+        { ...state, at: 'settling', reason: event.fault },
+        { do: 'settle', reason: event.fault },
+      ]
+    case 'not_sent':
+      return release(state, { attempt: unsentState(lease), backoffMs: backoff(lease) }, 'provider_unavailable')
+    case 'doubtful':
+      return release(state, { attempt: 'in_doubt', backoffMs: doubtBackoff(state.policy) }, 'provider_unavailable')
+    case 'declined':
+      return decline(state, event.refusal, event.retryAfterMs)
+    default:
+      throw new Error(`refresh machine: ${event.type} cannot follow ${state.doing}`)
+  }
+}
+
+function decline(
+  state: RefreshState & { at: 'holding' },
+  refusal: RefusalClass,
+  retryAfterMs: number | undefined,
+): Step {
+  const attempt = unsentState(state.lease)
+  switch (refusal) {
+    case 'dead_grant': // believed only when no answer of ours turns up in a second look
+      return [{ ...state, doing: 'confirming' }, { do: 'seek_orphan' }]
+    case 'our_client':
+      return release(state, { attempt, backoffMs: backoff(state.lease) }, 'provider_misconfigured')
+    case 'throttled':
+      return release(state, { attempt, backoffMs: retryAfterMs ?? backoff(state.lease) }, 'provider_rate_limited')
+    case 'transient':
+      return release(state, { attempt: 'in_doubt', backoffMs: doubtBackoff(state.policy) }, 'provider_unavailable')
+  }
+}
+
+// A call that was refused unprocessed changes nothing about an earlier call in doubt.
+const unsentState = (lease: Lease): 'idle' | 'in_doubt' => (lease.previous === 'idle' ? 'idle' : 'in_doubt')
+
+function settleDead(state: RefreshState & { at: 'holding' }): Step {
+  const reason = state.lease.previous === 'idle' ? 'revoked' : 'lost_rotation'
+  return [
+    { ...state, at: 'settling', reason },
+    { do: 'settle', reason },
+  ]
+}
+
+const backoff = (lease: Lease): number =>
+  Math.min(refreshTimes.firstBackoffMs * 2 ** lease.failCount, refreshTimes.longestBackoffMs)
+
+const doubtBackoff = (policy: RefreshPolicy): number => (allowsTakeover(policy) ? 0 : refreshTimes.settleMs)
+
+function release(
+  state: RefreshState,
+  row: { attempt: 'idle' | 'in_doubt'; backoffMs: number },
+  reason: ErrorReason,
+): Step {
+  const result: RefreshResult = { kind: 'failed', reason, retryAfterMs: Math.max(row.backoffMs, 1_000) }
+  return [
+    { ...state, at: 'releasing', result },
+    { do: 'release', ...row, countsAsFailure: true },
+  ]
+}
+
+const look = (state: RefreshState): Step => [
+  { ...state, at: 'viewing' },
+  { do: 'view', looksAtOwner: state.waits > 3 && allowsTakeover(state.policy) },
+]
+
+const end = (state: RefreshState, result: RefreshResult): Step => [{ ...state, at: 'ended', result }, { do: 'nothing' }]
+
+const fail = (state: RefreshState, reason: ErrorReason, retryAfterMs?: number): Step =>
+  end(state, { kind: 'failed', reason, retryAfterMs })
