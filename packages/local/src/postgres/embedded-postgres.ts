@@ -11,7 +11,7 @@ import { postgresAccount, type Account } from './account.js'
 import { chooseArea } from './area.js'
 import { prepareBinaries, type Binaries } from './binaries.js'
 import { assertSameMajor, createCluster, newPassword, readServerRecord, ROLE, writeServerRecord } from './cluster.js'
-import { freePort } from './free-port.js'
+import { freePort } from '../free-port.js'
 import { disownLock, endPostgres, inspectProcess, isAlive, lockedBy } from './postmaster.js'
 import { logSince, logSize, spawnPostmaster, type Durability } from './postmaster.js'
 
