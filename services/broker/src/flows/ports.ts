@@ -1,0 +1,360 @@
+import type { AuthorizationRequest, FlowSecrets } from '../domain/authorization-request.js'
+import type { Account, ConnectionKey, ConnectionReason, ConnectionView } from '../domain/connection.js'
+import type { Credentials, OAuthCredentials } from '../domain/credentials.js'
+import type { AuditEntry, BrokerEvent } from '../domain/events.js'
+import type {
+  ClientSecrets,
+  Endpoints,
+  OAuthProvider,
+  Provider,
+  ProviderIdentity,
+  StaticProvider,
+} from '../domain/provider.js'
+import type { ProviderProfile } from '../domain/provider-profile.js'
+import type { AttemptState, Lease } from '../domain/refresh-machine.js'
+import type { TokenAnswer } from '../domain/token-answer.js'
+import type { TokenCall } from '../domain/token-refusal.js'
+import type { Caller, Role } from '../domain/caller.js'
+
+// Owns what the flows require of the world outside. Each interface is a requirement; the comment is binding for every
+// adapter. Adapters throw ServiceError('database_unavailable') when their database cannot be reached.
+
+export type Ports = {
+  /** The wall clock; moved by tests. Leases and consent expiry use the database's clock instead. */
+  now(): Date
+  sleep(ms: number): Promise<void>
+  providers: ProviderStore
+  connections: ConnectionStore
+  authorizationRequests: AuthorizationRequestStore
+  leases: LeaseStore
+  clients: ClientStore
+  idempotency: IdempotencyStore
+  audit: AuditStore
+  vault: Vault
+  metadata: MetadataSource
+  authorization: AuthorizationUrls
+  tokenEndpoint: TokenEndpoint
+  idTokens: IdTokenVerifier
+  credentialCheck: CredentialCheck
+  report: Report
+}
+
+/** Audit row, counter and log line of one event. Resolves when the row is durable, where the event demands that. */
+export type Report = (event: BrokerEvent) => Promise<void>
+
+export type StoredProvider = { identity: ProviderIdentity; profile: ProviderProfile; createdAt: Date; updatedAt: Date }
+
+/** What PUT or PATCH makes of the held secrets: keep them, replace them, or remove them. */
+export type SecretsChange = { kind: 'keep' } | { kind: 'replace'; secrets: ClientSecrets } | { kind: 'remove' }
+
+export type ProviderStore = {
+  /** Deleted ones included: their connections must be told. undefined = unknown id. */
+  find(id: string): Promise<{ provider: Provider; secrets: ClientSecrets } | undefined>
+  /** Case-insensitive; never a deleted one. */
+  findByName(name: string): Promise<StoredProvider[]>
+  findStored(id: string): Promise<(StoredProvider & { hasSecret: boolean }) | undefined>
+  /** Newest first, keyset pages; `after` is the id of the last one seen. */
+  list(page: { limit: number; after: string | undefined }): Promise<StoredProvider[]>
+  /** Secrets are sealed in the same statement. Throws `provider_exists`. Answers the new id. */
+  create(profile: ProviderProfile, secrets: ClientSecrets | undefined): Promise<string>
+  /** Replaces profile and secrets if `version` is still current, else throws `provider_conflict`; `provider_exists` on a taken name. */
+  replace(id: string, version: number, profile: ProviderProfile, secrets: SecretsChange): Promise<void>
+  /** Soft. Answers false for an unknown or deleted id. */
+  remove(id: string): Promise<boolean>
+}
+
+export type NewConnection = {
+  key: ConnectionKey
+  workspaceId: string
+  providerId: string
+  createdBy: string
+  requestedScopes: readonly string[]
+}
+
+export type NewAuthorizationRequest = Omit<AuthorizationRequest, 'browserDigest' | 'isClaimed' | 'isExpired'> & {
+  secrets: FlowSecrets | undefined
+  lifetimeMs: number
+}
+
+/** What the hot read sees: one indexed SELECT, nothing more. */
+export type CredentialsRow = ConnectionView & {
+  providerId: string
+  providerName: string
+  isProviderDeleted: boolean
+  strategy: { type: string; config?: Record<string, unknown> }
+  version: number
+  attempt: AttemptState
+  sealedCredentials: Buffer | undefined
+}
+
+export type ConnectionStore = {
+  /** Connection and authorization request in one transaction: both or neither. */
+  create(connection: NewConnection, request: NewAuthorizationRequest): Promise<void>
+  /** Status only; never touches ciphertext. undefined for unknown and for foreign ids alike. */
+  view(key: ConnectionKey): Promise<ConnectionView | undefined>
+  readCredentials(key: ConnectionKey): Promise<CredentialsRow | undefined>
+  /**
+   * Stores what a consent brought, version 1, status still `pending`, attempt `captured`. False when the connection is not
+   * pending any more. Safe to repeat.
+   */
+  captureFirst(key: ConnectionKey, captured: CapturedCredentials): Promise<boolean>
+  /** pending → active with account and granted scope, attempt `idle`, in one statement. False when it was not pending. */
+  activate(key: ConnectionKey, result: Activation): Promise<boolean>
+  /** pending → failed; credentials captured on the way are removed. False when it was not pending. */
+  fail(key: ConnectionKey, reason: ConnectionReason): Promise<boolean>
+}
+
+export type CapturedCredentials = {
+  sealed: Buffer
+  expiresAtMs: number | undefined
+  grantedScope: string | undefined
+}
+
+export type Activation = {
+  account: Account | undefined
+  variables: Readonly<Record<string, string>>
+  grantedToClientId: string | undefined
+  grantedAtOrigin: string | undefined
+}
+
+export type AuthorizationRequestStore = {
+  find(tenantId: string, id: string): Promise<AuthorizationRequest | undefined>
+  /** By id alone, for links a browser opens; ids have 160 random bits. */
+  findByLink(id: string): Promise<AuthorizationRequest | undefined>
+  /** The sealed secrets of an unclaimed request. */
+  secrets(tenantId: string, id: string): Promise<FlowSecrets | undefined>
+  /** Ties the request to the browser that came last; false when it is claimed or expired. */
+  bindBrowser(request: AuthorizationRequest, browserDigest: string): Promise<boolean>
+  /** Stores variables, snapshot and secrets that a form supplied; false when claimed, expired or already complete. */
+  complete(
+    request: AuthorizationRequest,
+    supplied: {
+      variables: Readonly<Record<string, string>>
+      snapshot: AuthorizationRequest['snapshot']
+      secrets: FlowSecrets
+    },
+  ): Promise<boolean>
+  /**
+   * The single claim, one atomic statement before any token request: unclaimed and unexpired by the database's clock → claimed,
+   * secrets removed from the row and returned. `used` and `expired` tell a refusal apart.
+   */
+  claim(
+    request: AuthorizationRequest,
+  ): Promise<{ kind: 'claimed'; secrets: FlowSecrets | undefined } | { kind: 'used' } | { kind: 'expired' }>
+}
+
+/** The row as the refresh flow needs it; a superset of what the machine sees. */
+export type LeaseRow = ConnectionView & {
+  providerId: string
+  version: number
+  fence: number
+  expiresAtMs: number | undefined
+  sealedCredentials: Buffer | undefined
+  attempt: AttemptState
+  isLeased: boolean
+  ownerGoneMs: number | undefined
+  backoffMs: number
+  account: { issuer: string; subject: string } | undefined
+  variables: Readonly<Record<string, string>>
+  grantedToClientId: string | undefined
+  grantedAtOrigin: string | undefined
+}
+
+export type LeaseStore = {
+  /** Identifies this process; its liveness lock is held under this number while the session lives. */
+  owner: bigint
+  /** From the primary, never a standby. With `looksAtOwner` a dead leaseholder's first sighting is kept in the row. */
+  view(key: ConnectionKey, looksAtOwner: boolean): Promise<LeaseRow | undefined>
+  /**
+   * Compare-and-set on (version, lease free or allowed takeover); raises the fence, records the attempt as `sent`, and is
+   * committed when it resolves: the write-ahead intent. undefined = somebody else was first.
+   */
+  acquire(
+    key: ConnectionKey,
+    want: { version: number; leaseMs: number; takesOver: boolean; fingerprint: Buffer },
+  ): Promise<Lease | undefined>
+  /**
+   * Stores an answer under the fence as version `version + 1`, attempt `captured`. Uses the reserved commit lane, retries
+   * with capped backoff while the database is away, and an ambiguous commit is settled by reading the fence. Idempotent.
+   */
+  capture(
+    key: ConnectionKey,
+    held: { fence: number; version: number },
+    captured: CapturedCredentials,
+  ): Promise<'stored' | 'fenced'>
+  /** Ends the attempt: attempt `idle`, lease free, failure count 0, and with a reason status `attention`. */
+  settle(key: ConnectionKey, fence: number, reason: ConnectionReason | undefined): Promise<'settled' | 'fenced'>
+  /** Gives the lease back after a call that brought nothing. A lost fence is no error. */
+  release(
+    key: ConnectionKey,
+    fence: number,
+    how: { attempt: 'idle' | 'in_doubt'; backoffMs: number; error: string; countsAsFailure: boolean },
+  ): Promise<void>
+  /** Keeps an answer whose fence had moved on. Same retry rule as `capture`. */
+  fileOrphan(key: ConnectionKey, fence: number, captured: CapturedCredentials): Promise<void>
+  /** The newest unadopted orphan with a fence above that of the stored credentials. */
+  findOrphan(
+    key: ConnectionKey,
+    belowFence: number,
+  ): Promise<{ fence: number; sealed: Buffer; expiresAtMs: number | undefined } | undefined>
+  markAdopted(key: ConnectionKey, fence: number): Promise<void>
+}
+
+export type KeyRecord = Caller & { secretDigest: Buffer; expiresAt: Date | undefined; isRevoked: boolean }
+
+export type NewClient = { tenantId: string; name: string; roles: readonly Role[]; mayReadRefreshTokens: boolean }
+
+export type ClientStore = {
+  /** May answer from memory for a few seconds; unknown ids cost the same as known ones. */
+  findKey(keyId: string): Promise<KeyRecord | undefined>
+  /** Creates the tenant when it is new. Answers the existing client when the name is taken by one with the same roles. */
+  ensureClient(client: NewClient): Promise<{ clientId: string }>
+  /** Throws `too_many_keys` when two are live, `client_not_found`. */
+  addKey(
+    tenantId: string,
+    clientId: string,
+    key: { keyId: string; secretDigest: Buffer; expiresAt: Date | undefined },
+  ): Promise<void>
+  listKeys(tenantId: string | undefined): Promise<ListedKey[]>
+  /** Throws `key_not_found`. */
+  revokeKey(keyId: string): Promise<void>
+}
+
+export type ListedKey = {
+  tenantId: string
+  clientId: string
+  clientName: string
+  roles: readonly Role[]
+  keyId: string
+  createdAt: Date
+  expiresAt: Date | undefined
+  revokedAt: Date | undefined
+}
+
+export type IdempotencyStore = {
+  /**
+   * Runs `work` at most once per (tenant, client, key) within 24 hours; a second caller waits for the first and gets its
+   * answer. Another request digest under the same key throws `idempotency_conflict`. A failed `work` leaves no trace.
+   */
+  once(
+    scope: { tenantId: string; clientId: string; key: string; requestDigest: Buffer },
+    work: () => Promise<string>,
+  ): Promise<{ answer: string; isReplay: boolean }>
+}
+
+export type AuditStore = {
+  /** Batched; resolves when the entry is durable. */
+  append(entry: AuditEntry): Promise<void>
+  /** Newest first. */
+  list(query: AuditQuery): Promise<AuditRow[]>
+}
+
+export type AuditQuery = {
+  tenantId: string
+  eventType: string | undefined
+  connectionId: string | undefined
+  clientId: string | undefined
+  since: Date | undefined
+  until: Date | undefined
+  /** Id of the last row seen. */
+  before: string | undefined
+  limit: number
+}
+
+export type AuditRow = AuditEntry & { id: string; createdAt: Date }
+
+/** What a ciphertext is bound to: it opens in no other row, field or version (AAD). */
+export type SealContext = {
+  tenantId: string
+  recordId: string
+  field: 'credentials' | 'orphan' | 'flow_secrets' | 'client_secrets' | 'idempotent_answer' | 'canary'
+  version: number
+}
+
+export type Vault = {
+  seal(plaintext: string, context: SealContext): Buffer
+  /** Throws `integrity_error`, the same for every kind of wrong. */
+  open(envelope: Buffer, context: SealContext): string
+  /** Keyed digest of a refresh token, for telling two apart without keeping them. */
+  fingerprint(secret: string): Buffer
+}
+
+export type MetadataSource = {
+  /**
+   * The provider's endpoints: what is configured, completed by discovery where the profile asks for it. Discovery never
+   * guesses an issuer and never replaces a configured value. Throws `provider_unavailable`, `issuer_mismatch`,
+   * `provider_misconfigured` (an endpoint is nowhere to be found).
+   */
+  endpoints(provider: OAuthProvider, variables: Readonly<Record<string, string>>): Promise<Endpoints>
+}
+
+export type AuthorizationUrls = {
+  /** The authorization request (RFC 6749 section 4.1.1, RFC 7636). Reserved parameters are set last. */
+  build(
+    provider: OAuthProvider,
+    request: {
+      snapshot: NonNullable<AuthorizationRequest['snapshot']>
+      scopes: readonly string[]
+      state: string
+      secrets: FlowSecrets
+    },
+  ): Promise<string>
+}
+
+/** The parsed answer and, separately, when it came. */
+export type Grant = { answer: TokenAnswer; receivedAtMs: number }
+
+export type TokenEndpoint = {
+  /** Exchanges a code once. Client secrets are tried in order while the provider says `invalid_client`. */
+  exchange(
+    provider: OAuthProvider,
+    secrets: ClientSecrets,
+    request: {
+      snapshot: NonNullable<AuthorizationRequest['snapshot']>
+      code: string
+      codeVerifier: string | undefined
+      scopes: readonly string[]
+    },
+  ): Promise<TokenCall<Grant>>
+  /**
+   * Presents a refresh token once. `mayStillSend` is asked when the socket is connected and right before the body is written;
+   * a false answer drops the attempt unsent (a frozen holder must not present a stale token).
+   */
+  refresh(
+    provider: OAuthProvider,
+    secrets: ClientSecrets,
+    request: {
+      endpoints: Endpoints
+      redirectUri: string
+      refreshToken: string
+      scopes: readonly string[]
+      mayStillSend: () => boolean
+    },
+  ): Promise<TokenCall<Grant>>
+}
+
+export type IdTokenVerifier = {
+  /**
+   * OIDC Core 3.1.3.7 and 12.2: signature, issuer (exact, or the profile's template), audience and azp, times, nonce as the
+   * profile says. Throws `invalid_id_token`; never a claim's value in the message.
+   */
+  verify(
+    provider: OAuthProvider,
+    idToken: string,
+    expected: {
+      endpoints: Endpoints
+      clientId: string
+      nonce: string | undefined
+      accessToken: string | undefined
+      isRefresh: boolean
+    },
+  ): Promise<Account>
+}
+
+export type CredentialCheck = {
+  /** One GET of the provider's verification URL with the strategy applied: 401 and 403 reject, network trouble throws `provider_unavailable`. */
+  accepts(provider: StaticProvider, values: Readonly<Record<string, unknown>>): Promise<boolean>
+}
+
+export type OpenedCredentials = { credentials: Credentials; version: number }
+export type OpenedGrant = { credentials: OAuthCredentials; version: number }
