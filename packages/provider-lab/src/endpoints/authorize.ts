@@ -1,0 +1,75 @@
+import { redirectAnswer, textAnswer, type Answer } from '../answer.js'
+import { personFrom, type Person } from '../person.js'
+import type { LabRequest } from '../request.js'
+import type { ProviderState } from '../state.js'
+
+type Params = Record<string, string>
+
+/**
+ * The authorization endpoint. Like the conformance suite it shows no page: whoever the browser's cookie names (or the
+ * default person) approves at once. A request whose client or redirect URI is wrong gets a page, never a redirect
+ * (RFC 6749 section 4.1.2.1).
+ */
+export function answerAuthorize(state: ProviderState, request: LabRequest): Answer {
+  const params: Params = { ...request.query, ...request.form }
+  const refusal = unsafeToRedirect(state, params, request.repeated)
+  if (refusal) return textAnswer(400, 'text/plain; charset=utf-8', refusal)
+
+  const person = personFrom(request.headers['cookie'], state.settings.subject)
+  const error = requestError(state, params) ?? person.denies
+  const outcome = error ? errorParams(error) : { code: grantCode(state, params, person) }
+  const response = state.switches.run('authorize.response', {
+    params: {
+      ...outcome,
+      ...(params['state'] !== undefined && { state: params['state'] }),
+      // RFC 9207 section 2: also in error responses.
+      ...(state.settings.sendsIss && { iss: state.endpoints.issuer }),
+    },
+    in: 'query',
+  })
+  const location = new URL(params['redirect_uri'] ?? '')
+  const encoded = new URLSearchParams(response.params)
+  if (response.in === 'fragment') location.hash = encoded.toString()
+  else encoded.forEach((value, name) => location.searchParams.append(name, value))
+  return redirectAnswer(302, location.href)
+}
+
+function unsafeToRedirect({ settings }: ProviderState, params: Params, repeated: string[]): string | undefined {
+  if (repeated.length > 0) return `invalid_request: repeated parameter ${repeated.join(', ')}`
+  if (params['client_id'] !== settings.clientId) return 'invalid_client: unknown client_id'
+  const redirectUri = params['redirect_uri'] ?? ''
+  const registered = settings.redirectUris?.includes(redirectUri) ?? isAbsoluteHttpUri(redirectUri)
+  return registered ? undefined : 'invalid_request: redirect_uri is not registered'
+}
+
+function isAbsoluteHttpUri(uri: string): boolean {
+  return URL.canParse(uri) && /^https?:$/.test(new URL(uri).protocol) && !uri.includes('#')
+}
+
+function requestError({ settings }: ProviderState, params: Params): string | undefined {
+  if (params['response_type'] !== 'code') return 'unsupported_response_type'
+  if ((params['response_mode'] ?? 'query') !== 'query') return 'invalid_request'
+  if (params['max_age'] === '0' && params['prompt'] === 'none') return 'login_required'
+  if (settings.pkce === 'ignored') return undefined
+  const challenge = params['code_challenge']
+  if (challenge === undefined) return settings.pkce === 'required' ? 'invalid_request' : undefined
+  // RFC 7636 section 4.2; `plain` is not offered.
+  const wellFormed = /^[A-Za-z0-9_-]{43}$/.test(challenge) && params['code_challenge_method'] === 'S256'
+  return wellFormed ? undefined : 'invalid_request'
+}
+
+function errorParams(error: string): Params {
+  return { error, error_description: `the lab answers ${error}` }
+}
+
+function grantCode(state: ProviderState, params: Params, person: Person): string {
+  const code = state.grants.addCode({
+    clientId: state.settings.clientId,
+    redirectUri: params['redirect_uri'] ?? '',
+    codeChallenge: state.settings.pkce === 'ignored' ? undefined : params['code_challenge'],
+    scope: (person.scope ?? params['scope'] ?? '').split(' ').filter((entry) => entry !== ''),
+    nonce: params['nonce'],
+    subject: person.subject,
+  })
+  return code.value
+}

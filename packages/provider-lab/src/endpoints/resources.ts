@@ -1,0 +1,61 @@
+import { jsonAnswer, noStore, type Answer } from '../answer.js'
+import type { AccessToken } from '../grants.js'
+import type { JsonObject } from '../jose.js'
+import type { LabRequest } from '../request.js'
+import type { ProviderState } from '../state.js'
+
+/** OpenID Connect Core section 5.3: claims of the granted scopes, for a live access token with `openid`. */
+export function answerUserinfo(state: ProviderState, request: LabRequest): Answer {
+  const early = state.switches.run('resource.arrival', undefined)
+  if (early) return early
+  const token = bearerOf(state, request)
+  if ('status' in token) return token
+  if (!token.scope.includes('openid')) return bearerError(403, 'insufficient_scope')
+  const claims = state.switches.run('userinfo.claims', claimsOf(token))
+  return state.switches.run('userinfo.answer', jsonAnswer(200, claims, noStore))
+}
+
+/** The protected route: 200 for a live access token or one of the static credentials of the `api` option, else 401. */
+export function answerApi(state: ProviderState, request: LabRequest): Answer {
+  const early = state.switches.run('resource.arrival', undefined)
+  if (early) return early
+  const by = staticCredential(state, request)
+  if (by) return jsonAnswer(200, { ok: true, by })
+  const token = bearerOf(state, request)
+  if ('status' in token) return token
+  return jsonAnswer(200, { ok: true, by: 'access_token', sub: token.family.subject })
+}
+
+function staticCredential({ settings }: ProviderState, { headers, query }: LabRequest): string | undefined {
+  const { apiKey, headerName = 'x-api-key', queryName = 'api_key', username, password } = settings.api
+  if (apiKey !== undefined) {
+    if (headers[headerName.toLowerCase()] === apiKey) return 'header'
+    if (headers['authorization'] === `Bearer ${apiKey}`) return 'bearer'
+    if (query[queryName] === apiKey) return 'query'
+  }
+  if (username === undefined && password === undefined) return undefined
+  const expected = Buffer.from(`${username ?? ''}:${password ?? ''}`).toString('base64')
+  return headers['authorization'] === `Basic ${expected}` ? 'basic' : undefined
+}
+
+// RFC 6750 section 2: one method per request, and never the query string (RFC 9700 section 4.3.2).
+function bearerOf(state: ProviderState, { headers, query, form }: LabRequest): AccessToken | Answer {
+  const fromHeader = headers['authorization']?.match(/^Bearer (.+)$/i)?.[1]
+  if (query['access_token'] !== undefined) return bearerError(400, 'invalid_request')
+  if (fromHeader !== undefined && form['access_token'] !== undefined) return bearerError(400, 'invalid_request')
+  return state.grants.findLiveAccessToken(fromHeader ?? form['access_token'] ?? '') ?? bearerError(401, 'invalid_token')
+}
+
+export function bearerError(status: number, error: string): Answer {
+  return jsonAnswer(status, { error }, { 'www-authenticate': `Bearer error="${error}"` })
+}
+
+function claimsOf({ family: { subject }, scope }: AccessToken): JsonObject {
+  return {
+    sub: subject,
+    ...(scope.includes('profile') && { name: `Person ${subject}`, preferred_username: subject }),
+    ...(scope.includes('email') && { email: `${subject}@example.test`, email_verified: true }),
+    ...(scope.includes('phone') && { phone_number: '+15550100', phone_number_verified: true }),
+    ...(scope.includes('address') && { address: { formatted: '1 Lab Street' } }),
+  }
+}

@@ -1,0 +1,84 @@
+import type { SigningAlg } from './jose.js'
+import type { Random } from './random.js'
+
+export type ClientAuthMethod = 'client_secret_basic' | 'client_secret_post' | 'none' | 'any'
+
+export type RefreshPolicy = {
+  mode: 'stable' | 'rotating'
+  /** How long the immediate predecessor still works after a rotation; 0 is strict. */
+  graceMs: number
+  revokesFamilyOnReuse: boolean
+  /** A refresh also ends the access tokens issued before it (GitLab, GitHub Apps, Zendesk). */
+  killsOldAccessToken: boolean
+  /** A stable refresh token is left out of the refresh answer (Google). */
+  omitWhenStable: boolean
+}
+
+/** What the protected API route accepts besides an access token. Names default to `x-api-key` and `api_key`. */
+export type ApiCredentials = {
+  apiKey?: string
+  headerName?: string
+  queryName?: string
+  username?: string
+  password?: string
+}
+
+export type LabProviderOptions = {
+  clientId?: string
+  clientSecret?: string
+  /** Enforced at the token and revocation endpoints. `any` is basic or post. */
+  clientAuth?: ClientAuthMethod
+  /** Default true: an id_token when the granted scope has `openid`. */
+  oidc?: boolean
+  /** Default rotating, strict, with family revocation on reuse. */
+  refresh?: { mode: 'stable' | 'rotating' } & Partial<RefreshPolicy>
+  accessTokenSeconds?: number
+  pkce?: 'required' | 'optional' | 'ignored'
+  /** RFC 9207 `iss` in the authorization response, sent and advertised. Default true. */
+  sendsIss?: boolean
+  /** The person who is logged in when the browser does not say otherwise. */
+  subject?: string
+  /** Registered redirect URIs, compared exactly. Without it any absolute http(s) URI counts as registered. */
+  redirectUris?: string[]
+  signingAlg?: SigningAlg
+  api?: ApiCredentials
+}
+
+export type Settings = {
+  clientId: string
+  clientSecret: string
+  clientAuth: ClientAuthMethod
+  oidc: boolean
+  refresh: RefreshPolicy
+  accessTokenSeconds: number
+  pkce: 'required' | 'optional' | 'ignored'
+  sendsIss: boolean
+  subject: string
+  redirectUris: string[] | undefined
+  signingAlg: SigningAlg
+  api: ApiCredentials
+}
+
+export function resolveOptions(options: LabProviderOptions, random: Random): Settings {
+  return {
+    clientId: options.clientId ?? 'lab-client',
+    clientSecret: options.clientSecret ?? `secret_${random.hex(16)}`,
+    clientAuth: options.clientAuth ?? 'any',
+    oidc: options.oidc ?? true,
+    refresh: {
+      mode: 'rotating',
+      graceMs: 0,
+      revokesFamilyOnReuse: true,
+      killsOldAccessToken: false,
+      omitWhenStable: false,
+      ...options.refresh,
+    },
+    accessTokenSeconds: options.accessTokenSeconds ?? 3600,
+    pkce: options.pkce ?? 'required',
+    sendsIss: options.sendsIss ?? true,
+    subject: options.subject ?? 'user-1',
+    redirectUris: options.redirectUris,
+    signingAlg: options.signingAlg ?? 'RS256',
+    api: options.api ?? {},
+  }
+}

@@ -1,0 +1,69 @@
+import type { IncomingMessage } from 'node:http'
+
+export type LabEndpoint =
+  'discovery' | 'authorize' | 'token' | 'jwks' | 'userinfo' | 'revocation' | 'api' | 'attacker' | 'other'
+
+export type LabRequest = {
+  endpoint: LabEndpoint
+  method: string
+  path: string
+  headers: Record<string, string>
+  query: Record<string, string>
+  rawBody: string
+  /** Body parameters of a form or a flat JSON object. */
+  form: Record<string, string>
+  /** Parameter names that came more than once: RFC 6749 section 3.2 forbids it. */
+  repeated: string[]
+}
+
+const maxBodyBytes = 1_048_576
+
+export function flattenHeaders(incoming: IncomingMessage): Record<string, string> {
+  const headers: Record<string, string> = {}
+  for (const [name, value] of Object.entries(incoming.headers)) {
+    headers[name] = Array.isArray(value) ? value.join(', ') : (value ?? '')
+  }
+  return headers
+}
+
+/** Reads the whole body, at most 1 MiB. Throws when the client goes away or sends more. */
+export async function readBody(incoming: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of incoming) {
+    const bytes = Buffer.from(chunk)
+    size += bytes.length
+    if (size > maxBodyBytes) throw new Error('request body over 1 MiB')
+    chunks.push(bytes)
+  }
+  return Buffer.concat(chunks).toString('utf8')
+}
+
+export function parseBody(contentType: string, rawBody: string): { form: Record<string, string>; repeated: string[] } {
+  if (contentType.startsWith('application/x-www-form-urlencoded')) return parsePairs(new URLSearchParams(rawBody))
+  if (contentType.startsWith('application/json')) return { form: parseFlatJson(rawBody), repeated: [] }
+  return { form: {}, repeated: [] }
+}
+
+export function parsePairs(pairs: URLSearchParams): { form: Record<string, string>; repeated: string[] } {
+  const form: Record<string, string> = Object.create(null)
+  const repeated: string[] = []
+  for (const [name, value] of pairs) {
+    if (name in form) repeated.push(name)
+    form[name] = value
+  }
+  return { form, repeated }
+}
+
+function parseFlatJson(rawBody: string): Record<string, string> {
+  const form: Record<string, string> = Object.create(null)
+  let parsed: unknown
+  try {
+    parsed = JSON.parse(rawBody)
+  } catch {
+    return form
+  }
+  if (typeof parsed !== 'object' || parsed === null) return form
+  for (const [name, value] of Object.entries(parsed)) if (typeof value === 'string') form[name] = value
+  return form
+}

@@ -1,0 +1,94 @@
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { jsonAnswer, oauthError, type Answer } from './answer.js'
+import { deliver, noPauses, reachesClient } from './deliver.js'
+import { answerAuthorize } from './endpoints/authorize.js'
+import { answerDiscovery } from './endpoints/discovery.js'
+import { answerJwks } from './endpoints/jwks.js'
+import { answerApi, answerUserinfo } from './endpoints/resources.js'
+import { answerRevocation } from './endpoints/revocation.js'
+import { answerToken } from './endpoints/token.js'
+import { flattenHeaders, parseBody, parsePairs, readBody, type LabEndpoint, type LabRequest } from './request.js'
+import type { ProviderState } from './state.js'
+
+const journaledBodyChars = 65_536
+
+/** Serves one request to one provider: journal it, answer it, put the answer on the wire. */
+export async function serve(state: ProviderState, incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+  const request = await readRequest(state, incoming)
+  const entry = state.journal.record(request)
+  const answer = await answerTo(state, request)
+  if (reachesClient(answer)) {
+    entry.answered = { status: answer.status, body: answer.body.toString('utf8').slice(0, journaledBodyChars) }
+  }
+  const { holds } = state
+  const pauses = {
+    beforeFirstByte: () => holds.pass('before-first-byte'),
+    midBody: () => holds.pass('mid-body'),
+  }
+  await deliver(response, answer, request.endpoint === 'token' ? pauses : noPauses)
+}
+
+/** The attacker's origin: it takes whatever is sent and answers tempting tokens, so that following it is seen. */
+export async function serveAttacker(
+  state: ProviderState,
+  incoming: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
+  const request = { ...(await readRequest(state, incoming)), endpoint: 'attacker' as const }
+  const entry = state.journal.record(request)
+  const answer = jsonAnswer(200, { access_token: 'attacker', token_type: 'Bearer', expires_in: 3600 })
+  entry.answered = { status: answer.status, body: answer.body.toString() }
+  await deliver(response, answer, noPauses)
+}
+
+async function readRequest(state: ProviderState, incoming: IncomingMessage): Promise<LabRequest> {
+  const url = new URL(incoming.url ?? '/', state.endpoints.issuer)
+  const headers = flattenHeaders(incoming)
+  const rawBody = await readBody(incoming)
+  const query = parsePairs(url.searchParams)
+  const body = parseBody(headers['content-type'] ?? '', rawBody)
+  return {
+    endpoint: endpointAt(state, url.pathname),
+    method: incoming.method ?? '',
+    path: url.pathname,
+    headers,
+    query: query.form,
+    rawBody,
+    form: body.form,
+    repeated: [...query.repeated, ...body.repeated],
+  }
+}
+
+function endpointAt({ endpoints }: ProviderState, path: string): LabEndpoint {
+  const is = (url: string): boolean => new URL(url).pathname === path
+  if (path.includes('/.well-known/')) return 'discovery'
+  if (is(endpoints.authorizationEndpoint)) return 'authorize'
+  if (is(endpoints.tokenEndpoint) || is(endpoints.refreshEndpoint)) return 'token'
+  if (is(endpoints.jwksUri)) return 'jwks'
+  if (is(endpoints.userinfoEndpoint)) return 'userinfo'
+  if (is(endpoints.revocationEndpoint)) return 'revocation'
+  if (path.startsWith(new URL(endpoints.apiUrl).pathname)) return 'api'
+  return 'other'
+}
+
+async function answerTo(state: ProviderState, request: LabRequest): Promise<Answer> {
+  switch (request.endpoint) {
+    case 'discovery':
+      return answerDiscovery(state, request)
+    case 'authorize':
+      return answerAuthorize(state, request)
+    case 'token':
+      return answerToken(state, request)
+    case 'jwks':
+      return answerJwks(state)
+    case 'userinfo':
+      return answerUserinfo(state, request)
+    case 'revocation':
+      return answerRevocation(state, request)
+    case 'api':
+      return answerApi(state, request)
+    case 'attacker':
+    case 'other':
+      return oauthError(404, 'not_found', 'no such endpoint')
+  }
+}

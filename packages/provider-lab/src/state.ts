@@ -1,0 +1,82 @@
+import { createClock, type LabClock } from './clock.js'
+import type { Answer } from './answer.js'
+import { createGrants, type Grants } from './grants.js'
+import { createHolds, type Holds } from './holds.js'
+import { createJournal, type Journal } from './journal.js'
+import { createKeyRing, type KeyRing } from './keys.js'
+import { resolveOptions, type LabProviderOptions, type Settings } from './options.js'
+import { seededRandom, type Random } from './random.js'
+import { createSwitchBoard, type SwitchBoard } from './switches/board.js'
+
+/** Where one provider's endpoints are: absolute URLs. */
+export type Endpoints = {
+  issuer: string
+  authorizationEndpoint: string
+  tokenEndpoint: string
+  /** A second token URL that accepts only grant_type=refresh_token. */
+  refreshEndpoint: string
+  jwksUri: string
+  userinfoEndpoint: string
+  revocationEndpoint: string
+  /** The protected API route. */
+  apiUrl: string
+  /** A foreign origin nothing should ever be sent to; what arrives is in journal('attacker'). */
+  attackerUrl: string
+}
+
+/** Everything one provider holds. Providers of a lab share nothing. */
+export type ProviderState = {
+  id: string
+  settings: Settings
+  endpoints: Endpoints
+  clock: LabClock
+  random: Random
+  keys: KeyRing
+  grants: Grants
+  switches: SwitchBoard
+  journal: Journal
+  holds: Holds
+  cannedReplies: Answer[]
+}
+
+export type Origins = { url: string; attackerUrl: string }
+
+export function createState(id: string, seed: number, origins: Origins, options: LabProviderOptions): ProviderState {
+  const random = seededRandom(`${seed}:${id}`)
+  const settings = resolveOptions(options, random)
+  const clock = createClock()
+  const keys = createKeyRing(settings.signingAlg)
+  const endpoints = endpointsOf(id, origins, random)
+  const { issuer, attackerUrl } = endpoints
+  const facts = { issuer, attackerUrl, clientId: settings.clientId, keys, random, nowMs: clock.now }
+  return {
+    id,
+    settings,
+    endpoints,
+    clock,
+    random,
+    keys,
+    grants: createGrants(clock, random),
+    // A stream of its own, so that a `prob` switch does not change the tokens that are minted.
+    switches: createSwitchBoard(facts, seededRandom(`${seed}:${id}:switches`)),
+    journal: createJournal(clock),
+    holds: createHolds(),
+    cannedReplies: [],
+  }
+}
+
+function endpointsOf(id: string, { url, attackerUrl }: Origins, random: Random): Endpoints {
+  const issuer = `${url}/t/${id}`
+  return {
+    issuer,
+    authorizationEndpoint: `${issuer}/authorize`,
+    tokenEndpoint: `${issuer}/token`,
+    refreshEndpoint: `${issuer}/refresh`,
+    // Not guessable: a client must take it from the metadata, as the conformance suite checks.
+    jwksUri: `${issuer}/jwks-${random.hex(4)}`,
+    userinfoEndpoint: `${issuer}/userinfo`,
+    revocationEndpoint: `${issuer}/revoke`,
+    apiUrl: `${issuer}/api`,
+    attackerUrl: `${attackerUrl}/t/${id}`,
+  }
+}

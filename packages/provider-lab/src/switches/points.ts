@@ -1,0 +1,75 @@
+import type { Answer } from '../answer.js'
+import type { Family } from '../grants.js'
+import type { JsonObject, JwtDraft } from '../jose.js'
+import type { KeyRing } from '../keys.js'
+import type { ClientAuthMethod, RefreshPolicy } from '../options.js'
+import type { Random } from '../random.js'
+
+export type GrantType = 'authorization_code' | 'refresh_token'
+
+/** What the refresh_token member of the next token answer is. `omitted` and `same` do not rotate. */
+export type RefreshTokenPlan = 'new' | 'same' | 'omitted'
+
+/** The redirect back to the client, before it becomes a URL. */
+export type AuthorizationResponse = { params: Record<string, string>; in: 'query' | 'fragment' }
+
+/** The named points of the pipeline, in request order, and the value a switch may replace there. */
+export type Points = {
+  'discovery.metadata': JsonObject
+  'discovery.answer': Answer
+  'authorize.response': AuthorizationResponse
+  /** Before anything is processed: an answer here means the provider did nothing. */
+  'token.arrival': Answer | undefined
+  'client.method': ClientAuthMethod
+  'refresh.policy': RefreshPolicy
+  /** A known refresh token's family before it is judged: may be ended. */
+  'refresh.family': Family
+  /** The error answer for a refresh token that is not accepted. */
+  'refresh.refusal': Answer
+  'token.plan': RefreshTokenPlan
+  'signing.keys': KeyRing
+  /** Undefined leaves the id_token out. */
+  id_token: JwtDraft | undefined
+  'token.body': JsonObject
+  /** After everything was processed: the provider has rotated, whatever the client gets to see. */
+  'token.answer': Answer
+  'jwks.keys': JsonObject[]
+  'jwks.answer': Answer
+  'userinfo.claims': JsonObject
+  'userinfo.answer': Answer
+  'revocation.arrival': Answer | undefined
+  /** Before a resource (userinfo, api) is served. */
+  'resource.arrival': Answer | undefined
+}
+
+export type Point = keyof Points
+
+/** What a switch may look at. `grant` and `form` belong to the token request at hand. */
+export type Circumstances = {
+  grant: GrantType | undefined
+  form: Record<string, string>
+  family: Family | undefined
+}
+
+export type SwitchFacts = Circumstances & {
+  /** `how.value` of turnOn. */
+  value: unknown
+  issuer: string
+  clientId: string
+  attackerUrl: string
+  keys: KeyRing
+  random: Random
+  nowMs(): number
+}
+
+export type Effect<P extends Point> = (value: Points[P], facts: SwitchFacts) => Points[P]
+
+export type SwitchDefinition = {
+  /** One line for the reader of the list; mentions `value` when the switch takes one. */
+  does: string
+  /** Only requests of this grant type are touched and counted. */
+  only?: GrantType
+  at: { [P in Point]?: Effect<P> }
+}
+
+export type SwitchFamily = Record<string, SwitchDefinition>
