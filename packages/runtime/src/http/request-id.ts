@@ -3,10 +3,13 @@ import type { Request, RequestHandler, Response } from 'express'
 
 const acceptable = /^[A-Za-z0-9._-]{8,64}$/
 
+/** The id a caller gave when it is well-formed, else a new one. */
+export const chooseRequestId = (given: string | undefined): string =>
+  given !== undefined && acceptable.test(given) ? given : randomBytes(12).toString('base64url')
+
 /** Accepts a well-formed `X-Request-Id` or makes one, and echoes it. Anything else in the header is ignored, not logged. */
 export const assignRequestId: RequestHandler = (request, response, next) => {
-  const given = request.get('x-request-id')
-  const id = given !== undefined && acceptable.test(given) ? given : randomBytes(12).toString('base64url')
+  const id = chooseRequestId(request.get('x-request-id'))
   response.locals.requestId = id
   response.setHeader('X-Request-Id', id)
   next()
