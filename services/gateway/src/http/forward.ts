@@ -1,0 +1,82 @@
+import { ServiceError } from '@dromos/contract'
+import { httpLimits } from '@dromos/runtime'
+import express, { type Request } from 'express'
+import type { BrokerClient } from '../broker-client.js'
+import type { ContextReader } from './call-context.js'
+import { relayPage } from './relay.js'
+import type { Route } from './routes.js'
+
+type Row = Readonly<{ method: Route['method']; path: string; brokerPath: string; operation: string }>
+
+/**
+ * Public path → broker path, for browsers: method, query, cookies and body go in as they are, the answer comes out as it
+ * is, redirects are not followed. A broker route is made public by adding its row.
+ */
+const rows: readonly Row[] = [
+  { method: 'GET', path: '/auth/callback', brokerPath: '/auth/callback', operation: 'callback' },
+  { method: 'GET', path: '/auth/start/:ticket', brokerPath: '/auth/start/:ticket', operation: 'start' },
+  { method: 'GET', path: '/auth/connect/:ticket', brokerPath: '/auth/connect/:ticket', operation: 'open_form' },
+  { method: 'POST', path: '/auth/connect/:ticket', brokerPath: '/auth/connect/:ticket', operation: 'submit_form' },
+]
+
+const readForm = express.raw({
+  limit: httpLimits.bodyBytes,
+  inflate: false,
+  type: 'application/x-www-form-urlencoded',
+})
+
+export function forwardRoutes(broker: BrokerClient, contexts: ContextReader): Route[] {
+  return rows.map(({ method, path, brokerPath, operation }) => ({
+    method,
+    path,
+    ...(method === 'POST' ? { body: readForm } : {}),
+    async handle(request, response) {
+      const target = fillTicket(brokerPath, request.params.ticket) + queryOf(request)
+      const answer = await broker.exchange(contexts.browser(request, response), {
+        operation,
+        method,
+        path: target,
+        headers: browserHeaders(request),
+        ...(method === 'POST' ? { body: readFormBody(request) } : {}),
+        // A callback spends an authorization code and a form creates a connection: neither may be sent twice.
+        repeat: 'once',
+      })
+      relayPage(response, answer)
+    },
+  }))
+}
+
+// What the broker needs to bind a consent to one browser and to tell a form of its own page from a foreign one.
+const forwardedHeaders = [
+  'accept', 'accept-language', 'content-type', 'cookie', 'origin', 'referer', 'sec-fetch-dest', 'sec-fetch-mode',
+  'sec-fetch-site', 'sec-fetch-user',
+] as const // prettier-ignore
+
+/** The browser's headers that matter to the broker; everything else, credentials first of all, stays here. */
+export function browserHeaders(request: Request): Record<string, string> {
+  const headers: Record<string, string> = {}
+  for (const name of forwardedHeaders) {
+    const value = request.get(name)
+    if (value !== undefined) headers[name] = value
+  }
+  return headers
+}
+
+/** The raw query with its question mark: an authorization response must arrive byte for byte. */
+export function queryOf(request: Request): string {
+  const at = request.originalUrl.indexOf('?')
+  return at === -1 ? '' : request.originalUrl.slice(at)
+}
+
+const ticketFormat = /^[A-Za-z0-9_.~-]{8,2048}$/
+
+function fillTicket(brokerPath: string, ticket: unknown): string {
+  if (!brokerPath.includes(':ticket')) return brokerPath
+  if (typeof ticket === 'string' && ticketFormat.test(ticket)) return brokerPath.replace(':ticket', ticket)
+  throw new ServiceError('route_not_found', 'this link is not complete; open it again from where you got it')
+}
+
+function readFormBody(request: Request): Buffer {
+  if (Buffer.isBuffer(request.body)) return request.body
+  throw new ServiceError('unsupported_media_type', 'send the form as application/x-www-form-urlencoded')
+}

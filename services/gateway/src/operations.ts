@@ -1,0 +1,124 @@
+// Owns what the v1 API does: one function per operation, served by both edges.
+// Does not own transport, input parsing or authorisation: the edges parse, the broker decides.
+import { ServiceError, type ConnectionCheck, type ConsentSpec } from '@dromos/contract'
+import { z } from 'zod'
+import { readJsonObject, type BrokerAnswer } from './broker-answer.js'
+import type { BrokerClient } from './broker-client.js'
+import type { CallContext } from './caller.js'
+import type { RequestConnectionInput } from './input.js'
+
+export type Consent = Readonly<{
+  spec: ConsentSpec
+  /** True when the broker repeated its answer to an earlier call with the same idempotency key. */
+  isReplay: boolean
+}>
+
+export type Operations = ReturnType<typeof createOperations>
+
+/**
+ * Every operation throws ServiceError: the broker's own reason when it refused, `broker_unavailable`,
+ * `broker_invalid_response`, `deadline_exceeded` or `request_cancelled` when there was no usable answer.
+ * Connection ids must have passed `parseConnectionId`: they become part of a path.
+ */
+export function createOperations(broker: BrokerClient) {
+  return {
+    /** Starts a consent. The broker resolves a provider's name and implements the idempotency key. */
+    async requestConnection(
+      context: CallContext,
+      input: RequestConnectionInput,
+      idempotencyKey: string | undefined,
+    ): Promise<Consent> {
+      const provider =
+        'providerId' in input.provider
+          ? { provider_id: input.provider.providerId }
+          : { provider_name: input.provider.providerName }
+      const answer = await broker.call(context, {
+        operation: 'request_connection',
+        method: 'POST',
+        path: '/auth/consent-spec',
+        headers: {
+          'Content-Type': 'application/json',
+          ...(idempotencyKey === undefined ? {} : { 'Idempotency-Key': idempotencyKey }),
+        },
+        body: JSON.stringify({
+          workspace_id: input.userId,
+          ...provider,
+          scopes: input.scopes,
+          return_url: input.returnUrl,
+        }),
+        repeat: 'once',
+      })
+      const isReplay = answer.headers['idempotent-replayed'] === 'true'
+      return { spec: parseAnswer(consentSchema, answer), isReplay }
+    },
+
+    /** Reads a connection's state; touches no credentials and counts as no token read. */
+    async checkConnection(context: CallContext, connectionId: string): Promise<ConnectionCheck> {
+      const answer = await broker.call(context, {
+        operation: 'check_connection',
+        method: 'GET',
+        path: `/connections/${connectionId}/status`,
+        repeat: 'safe',
+      })
+      return toCheck(parseAnswer(statusSchema, answer))
+    },
+
+    /** Current credentials, as the broker worded them (TokenPayload). */
+    getToken: (context: CallContext, connectionId: string): Promise<BrokerAnswer> =>
+      broker.call(context, {
+        operation: 'get_token',
+        method: 'GET',
+        // A query of the token read (a minimum lifetime, say) would be appended here.
+        path: `/connections/${connectionId}/token`,
+        repeat: 'safe',
+      }),
+
+    /** Refreshes now. `body` is the caller's optional JSON, passed on as it is. */
+    refreshConnection: (context: CallContext, connectionId: string, body: Buffer | undefined): Promise<BrokerAnswer> =>
+      broker.call(context, {
+        operation: 'refresh_connection',
+        method: 'POST',
+        path: `/connections/${connectionId}/refresh`,
+        ...(body === undefined ? {} : { headers: { 'Content-Type': 'application/json' }, body }),
+        repeat: 'once',
+      }),
+
+    /** What agents may know of the providers (ProviderMetadata). */
+    listProviders: (context: CallContext): Promise<BrokerAnswer> =>
+      broker.call(context, {
+        operation: 'list_providers',
+        method: 'GET',
+        path: '/providers/metadata',
+        repeat: 'safe',
+      }),
+  }
+}
+
+// Loose: a member that a newer broker adds reaches the caller.
+const consentSchema = z.looseObject({
+  authUrl: z.string(),
+  state: z.string(),
+  scopes: z.array(z.string()).nullable(),
+  provider_id: z.string(),
+  connection_id: z.string(),
+})
+
+const statusSchema = z.object({ status: z.string(), reason: z.string().nullish(), detail: z.string().nullish() })
+
+function parseAnswer<Schema extends z.ZodType>(schema: Schema, answer: BrokerAnswer): z.infer<Schema> {
+  const parsed = schema.safeParse(readJsonObject(answer))
+  if (parsed.success) return parsed.data
+  throw new ServiceError('broker_invalid_response', 'the broker answered in a shape we do not know')
+}
+
+/**
+ * v1 clients poll until `active` or `failed` and know no other word. So pending stays `pending`, and every state that
+ * waiting cannot mend is `failed`, with the broker's own word, its reason and what to do in `detail`.
+ */
+function toCheck({ status, reason, detail }: z.infer<typeof statusSchema>): ConnectionCheck {
+  if (status === 'active') return { status: 'active' }
+  if (status === 'pending')
+    return { status: 'pending', detail: detail || 'the person has not finished the consent yet' }
+  const state = reason ? `${status} (${reason})` : status
+  return { status: 'failed', detail: `${state}: ${detail || 'ask the person to connect again'}` }
+}
