@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import type { ChildProcess } from 'node:child_process'
 import pg from 'pg'
+import { logSince, logSize } from '../log-file.js'
 import { codeOf, Problem } from '../problem.js'
 import { armWatchdog } from '../watchdog.js'
 import { postgresAccount, type Account } from './account.js'
@@ -13,7 +14,7 @@ import { prepareBinaries, type Binaries } from './binaries.js'
 import { assertSameMajor, createCluster, newPassword, readServerRecord, ROLE, writeServerRecord } from './cluster.js'
 import { freePort } from '../free-port.js'
 import { disownLock, endPostgres, inspectProcess, isAlive, lockedBy } from './postmaster.js'
-import { logSince, logSize, spawnPostmaster, type Durability } from './postmaster.js'
+import { spawnPostmaster, type Durability } from './postmaster.js'
 
 export type EmbeddedPostgresOptions = {
   /** Absolute or relative to the working directory; created when missing. The server's log is `postgres.log` in it. */

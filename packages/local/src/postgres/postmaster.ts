@@ -1,5 +1,5 @@
 import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
-import { existsSync, openSync, closeSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
 import { codeOf } from '../problem.js'
@@ -110,15 +110,4 @@ function signalIfAlive(pid: number, signal: NodeJS.Signals): void {
   } catch (error) {
     if (codeOf(error) !== 'ESRCH') throw error
   }
-}
-
-/** The size of a log, to read later what was added; 0 when there is none yet. */
-export function logSize(logFile: string): number {
-  return existsSync(logFile) ? statSync(logFile).size : 0
-}
-
-/** What was written to the log since it had that size: at most its last 20 lines. */
-export function logSince(logFile: string, size: number): string {
-  const added = readFileSync(logFile).subarray(size).toString('utf8').trimEnd()
-  return added.split('\n').slice(-20).join('\n')
 }
