@@ -50,3 +50,9 @@ export function accessTokenHash(accessToken: string, alg: SigningAlg): string {
     .digest()
   return digest.subarray(0, digest.length / 2).toString('base64url')
 }
+
+/** Well-formed and wrong: every byte of the signature XOR 0x5A, as the conformance suite breaks one. */
+export const brokenSigner =
+  (signer: Signer): Signer =>
+  (input) =>
+    Buffer.from(signer(input).map((byte) => byte ^ 0x5a))

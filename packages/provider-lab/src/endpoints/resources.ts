@@ -6,8 +6,6 @@ import type { ProviderState } from '../state.js'
 
 /** OpenID Connect Core section 5.3: claims of the granted scopes, for a live access token with `openid`. */
 export function answerUserinfo(state: ProviderState, request: LabRequest): Answer {
-  const early = state.switches.run('resource.arrival', undefined)
-  if (early) return early
   const token = bearerOf(state, request)
   if ('status' in token) return token
   if (!token.scope.includes('openid')) return bearerError(403, 'insufficient_scope')
@@ -17,7 +15,7 @@ export function answerUserinfo(state: ProviderState, request: LabRequest): Answe
 
 /** The protected route: 200 for a live access token or one of the static credentials of the `api` option, else 401. */
 export function answerApi(state: ProviderState, request: LabRequest): Answer {
-  const early = state.switches.run('resource.arrival', undefined)
+  const early = state.switches.run('api.arrival', undefined)
   if (early) return early
   const by = staticCredential(state, request)
   if (by) return jsonAnswer(200, { ok: true, by })

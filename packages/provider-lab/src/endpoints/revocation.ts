@@ -5,14 +5,14 @@ import type { ProviderState } from '../state.js'
 
 /** RFC 7009: an unknown token is a success too. Revoking a refresh token, of any generation, ends its family. */
 export function answerRevocation(state: ProviderState, request: LabRequest): Answer {
-  const early = state.switches.run('revocation.arrival', undefined, { form: request.form })
+  const family = state.grants.findRefreshToken(request.form['token'] ?? '')
+  const early = state.switches.run('revocation.arrival', undefined, { form: request.form, family })
   if (early) return early
   if (request.method !== 'POST') return oauthError(405, 'invalid_request', 'the revocation endpoint takes POST')
   const refusal = refuseClient(state, request)
   if (refusal) return refusal
   const token = request.form['token']
   if (token === undefined) return oauthError(400, 'invalid_request', 'token is missing')
-  const family = state.grants.findRefreshToken(token)
   const accessToken = state.grants.findAccessToken(token)
   if (family) family.alive = false
   if (accessToken) accessToken.killed = true

@@ -38,8 +38,8 @@ export type Points = {
   'userinfo.claims': JsonObject
   'userinfo.answer': Answer
   'revocation.arrival': Answer | undefined
-  /** Before a resource (userinfo, api) is served. */
-  'resource.arrival': Answer | undefined
+  /** Before the protected API route is served. */
+  'api.arrival': Answer | undefined
 }
 
 export type Point = keyof Points
