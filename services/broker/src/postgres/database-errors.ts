@@ -1,0 +1,56 @@
+import { ServiceError } from '@dromos/contract'
+
+/** Errors of the socket, of node-pg and of knex's pool that mean "the database cannot be reached now". */
+const unreachableCodes = new Set([
+  'ECONNREFUSED', 'ECONNRESET', 'ECONNABORTED', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN',
+  'ENOENT', // a unix socket that is not there
+  '57P01', '57P02', '57P03', // admin shutdown, crash shutdown, starting up
+  '53300', '53400', // no connection left
+  '57014', // our statement timeout: it waits for what is not coming
+  '55P03', // lock timeout
+  '25006', // a standby: the primary is elsewhere by now
+]) // prettier-ignore
+
+// node-pg gives these no code.
+const unreachableMessages = [
+  'Connection terminated',
+  'timeout exceeded when trying to connect',
+  'timeout expired',
+  'Client has encountered a connection error and is not queryable',
+  'Client was closed and is not queryable',
+  'Cannot use a pool after calling end on the pool',
+  'Query read timeout',
+  'Unable to acquire a connection',
+  'aborted',
+]
+
+export function errorCode(error: unknown): string | undefined {
+  if (error instanceof AggregateError) return errorCode(error.errors[0]) // happy eyeballs: one error per address
+  if (typeof error !== 'object' || error === null || !('code' in error)) return undefined
+  return typeof error.code === 'string' ? error.code : undefined
+}
+
+export function isUnreachable(error: unknown): boolean {
+  if (error instanceof ServiceError) return error.reason === 'database_unavailable'
+  const code = errorCode(error)
+  if (code !== undefined && (code.startsWith('08') || unreachableCodes.has(code))) return true
+  if (!(error instanceof Error)) return false
+  return error.name === 'KnexTimeoutError' || unreachableMessages.some((each) => error.message.includes(each))
+}
+
+/** True when the statement broke the unique index or constraint of that name. */
+export const isUniqueViolation = (error: unknown, constraint: string): boolean =>
+  errorCode(error) === '23505' && error instanceof Error && 'constraint' in error && error.constraint === constraint
+
+/** Runs database work; an unreachable database becomes `database_unavailable`, everything else stays what it is. */
+export async function mapErrors<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work()
+  } catch (error) {
+    if (error instanceof ServiceError || !isUnreachable(error)) throw error
+    throw new ServiceError('database_unavailable', 'the database cannot be reached: try again shortly', {
+      cause: error,
+      retryAfterSeconds: 2,
+    })
+  }
+}
