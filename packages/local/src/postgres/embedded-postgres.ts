@@ -67,7 +67,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   if (!existsSync(site.cluster)) await createCluster(site.cluster, password, binaries, account, durability)
 
   const { child, url, pid } = await launch(site, port, password, durability)
-  return supervise(child, pid, url, durability, [dataDir, area])
+  return supervise(child, pid, url, durability, [...new Set([dataDir, area])])
 }
 
 /** Without its password (somebody removed server.json) a cluster is of no use, but it is not ours to delete. */
