@@ -333,6 +333,14 @@ export type TokenEndpoint = {
   ): Promise<TokenCall<Grant>>
 }
 
+/**
+ * login     a fresh consent: every check
+ * refresh   OIDC Core 12.2: no nonce, no limit on the age of `iat`
+ * recovery  an answer stored by a process that died before judging it: it may have expired since, so times and at_hash are
+ *           not looked at
+ */
+export type IdTokenOccasion = 'login' | 'refresh' | 'recovery'
+
 export type IdTokenVerifier = {
   /**
    * OIDC Core 3.1.3.7 and 12.2: signature, issuer (exact, or the profile's template), audience and azp, times, nonce as the
@@ -346,7 +354,7 @@ export type IdTokenVerifier = {
       clientId: string
       nonce: string | undefined
       accessToken: string | undefined
-      isRefresh: boolean
+      occasion: IdTokenOccasion
     },
   ): Promise<Account>
 }

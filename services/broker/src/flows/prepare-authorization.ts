@@ -18,9 +18,15 @@ export async function prepareAuthorization(
   const expectsIdToken = want.scopes.includes('openid')
   // RFC 9700 section 4.8: continuing without the demanded PKCE would be a downgrade.
   if (provider.pkce === 'required' && endpoints.refusesPkce === true)
-    throw new ServiceError('provider_misconfigured', 'the provider does not support PKCE with S256, which its profile requires')
+    throw new ServiceError(
+      'provider_misconfigured',
+      'the provider does not support PKCE with S256, which its profile requires',
+    )
   if (expectsIdToken && (endpoints.issuer === undefined || endpoints.jwks === undefined))
-    throw new ServiceError('provider_misconfigured', 'openid was asked for, but the provider has no issuer and jwks_url to verify an id_token with')
+    throw new ServiceError(
+      'provider_misconfigured',
+      'openid was asked for, but the provider has no issuer and jwks_url to verify an id_token with',
+    )
   return {
     snapshot: {
       clientId: provider.clientId,

@@ -1,0 +1,137 @@
+import { ServiceError } from '@dromos/contract'
+import type { ConnectionKey } from '../domain/connection.js'
+import type { OAuthCredentials } from '../domain/credentials.js'
+import type { Actor, EventType } from '../domain/events.js'
+import type { ClientSecrets, OAuthProvider } from '../domain/provider.js'
+import type { Lease, RefreshEffect, RefreshEvent } from '../domain/refresh-machine.js'
+import { callProvider } from './refresh-call.js'
+import { acquireLease, releaseLease, settleLease, viewRow } from './refresh-lease.js'
+import { adoptOrphan, captureAnswer, fileOrphan, seekOrphan } from './refresh-capture.js'
+import { judgeAnswer } from './refresh-judge.js'
+import type { Grant, LeaseRow, OpenedGrant, Ports } from './ports.js'
+
+// Owns what one refresh attempt remembers, and the table effect → function. The functions beside this file turn an effect
+// of domain/refresh-machine.ts into calls of ports and what happened into the next event; none decides what follows.
+
+export type AttemptPorts = Pick<
+  Ports,
+  'now' | 'sleep' | 'providers' | 'leases' | 'vault' | 'metadata' | 'tokenEndpoint' | 'idTokens' | 'report'
+>
+
+export type RefreshAttempt = {
+  readonly ports: AttemptPorts
+  readonly key: ConnectionKey
+  readonly provider: OAuthProvider
+  readonly secrets: ClientSecrets
+  readonly redirectUri: string
+  readonly actor: Actor
+  readonly startedAtMs: number
+  /** The row as last viewed, and its credentials, opened. */
+  row: LeaseRow | undefined
+  held: OAuthCredentials | undefined
+  /** Monotonic time before the lease was asked for: the pre-send check counts from here. */
+  askedAtMs: number
+  lease: Lease | undefined
+  grant: Grant | undefined
+  orphan: { fence: number; credentials: OAuthCredentials } | undefined
+  stored: OpenedGrant | undefined
+  /** Last error code seen, from a bounded alphabet; for the row and the audit. */
+  lastError: string
+}
+
+export function createAttempt(
+  ports: AttemptPorts,
+  redirectUri: string,
+  key: ConnectionKey,
+  client: { provider: OAuthProvider; secrets: ClientSecrets },
+  actor: Actor,
+): RefreshAttempt {
+  return {
+    ports,
+    key,
+    ...client,
+    redirectUri,
+    actor,
+    startedAtMs: performance.now(),
+    row: undefined,
+    held: undefined,
+    askedAtMs: 0,
+    lease: undefined,
+    grant: undefined,
+    orphan: undefined,
+    stored: undefined,
+    lastError: 'none',
+  }
+}
+
+/** Performs one effect and tells what happened. */
+export async function perform(attempt: RefreshAttempt, effect: RefreshEffect): Promise<RefreshEvent> {
+  switch (effect.do) {
+    case 'view':
+      return viewRow(attempt, effect.looksAtOwner)
+    case 'wait':
+      return waitWithJitter(attempt, effect.ms)
+    case 'acquire':
+      return acquireLease(attempt, effect.takesOver)
+    case 'seek_orphan':
+      return seekOrphan(attempt)
+    case 'call':
+      return callProvider(attempt)
+    case 'capture':
+      return captureAnswer(attempt)
+    case 'adopt_orphan':
+      return adoptOrphan(attempt)
+    case 'file_orphan':
+      return fileOrphan(attempt)
+    case 'judge':
+      return judgeAnswer(attempt)
+    case 'settle':
+      return settleLease(attempt, effect.reason)
+    case 'release':
+      return releaseLease(attempt, effect)
+    case 'nothing':
+      return { type: 'released' }
+  }
+}
+
+// Replicas that wait for the same lease must not poll in step.
+async function waitWithJitter(attempt: RefreshAttempt, ms: number): Promise<RefreshEvent> {
+  const elapsedMs = Math.round(ms * (0.5 + Math.random()))
+  await attempt.ports.sleep(elapsedMs)
+  return { type: 'waited', elapsedMs }
+}
+
+/** What the attempt ended with, after the machine ended `fresh`. Throws `provider_bad_response`. */
+export function outcomeOf(attempt: RefreshAttempt): OpenedGrant {
+  const { row, held } = viewed(attempt)
+  if (attempt.grant !== undefined && attempt.grant.answer.accessToken === undefined)
+    throw new ServiceError('provider_bad_response', 'the provider answered without an access token: try again', {
+      retryAfterSeconds: 1,
+    })
+  return attempt.stored ?? { credentials: held, version: row.version }
+}
+
+/** The row and its opened credentials; the machine never asks for an effect that needs them before a view. */
+export function viewed(attempt: RefreshAttempt): { row: LeaseRow; held: OAuthCredentials } {
+  const { row, held } = attempt
+  if (row === undefined || held === undefined) throw new Error('refresh attempt: the row was not viewed')
+  return { row, held }
+}
+
+/** The fence of the lease this attempt holds. */
+export function fenceOf(attempt: RefreshAttempt): number {
+  if (attempt.lease === undefined) throw new Error('refresh attempt: no lease is held')
+  return attempt.lease.fence
+}
+
+export const reportOf = (
+  attempt: RefreshAttempt,
+  type: EventType,
+  data: Record<string, string | number>,
+): Promise<void> =>
+  attempt.ports.report({
+    type,
+    actor: attempt.actor,
+    connectionId: attempt.key.connectionId,
+    data: { provider_id: attempt.provider.identity.id, ...data },
+  })

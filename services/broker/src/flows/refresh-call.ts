@@ -1,0 +1,68 @@
+import type { Endpoints } from '../domain/provider.js'
+import { type RefreshEvent, refreshTimes } from '../domain/refresh-machine.js'
+import { classifyRefusal, type TokenCall, type TokenRefusal } from '../domain/token-refusal.js'
+import { originsOf } from './granted-at.js'
+import type { Grant, LeaseRow } from './ports.js'
+import { type RefreshAttempt, reportOf, viewed } from './refresh-attempt.js'
+
+/** Presents the held refresh token once, at the place that issued it. */
+export async function callProvider(attempt: RefreshAttempt): Promise<RefreshEvent> {
+  const { row, held } = viewed(attempt)
+  const endpoints = await reachableEndpoints(attempt, row)
+  if (endpoints === undefined) return notSent(attempt, 'metadata_unavailable')
+  const isAsGranted =
+    row.grantedToClientId === attempt.provider.clientId && row.grantedAtOrigin === originsOf(endpoints)
+  if (!isAsGranted) return { type: 'judged', fault: 'provider_changed' }
+  const result = await attempt.ports.tokenEndpoint.refresh(attempt.provider, attempt.secrets, {
+    endpoints,
+    redirectUri: attempt.redirectUri,
+    refreshToken: held.refreshToken ?? '',
+    scopes: held.scope?.split(/[\s,]+/) ?? [],
+    // A process that was frozen since it took the lease must not present a token that somebody else has used by now.
+    mayStillSend: () => performance.now() - attempt.askedAtMs < refreshTimes.leaseMs - refreshTimes.callDeadlineMs,
+  })
+  return eventOf(attempt, result)
+}
+
+async function reachableEndpoints(attempt: RefreshAttempt, row: LeaseRow): Promise<Endpoints | undefined> {
+  try {
+    return await attempt.ports.metadata.endpoints(attempt.provider, row.variables)
+  } catch {
+    return undefined
+  }
+}
+
+async function eventOf(attempt: RefreshAttempt, result: TokenCall<Grant>): Promise<RefreshEvent> {
+  switch (result.kind) {
+    case 'answer': {
+      const { accessToken, refreshToken } = result.answer.answer
+      if (accessToken === undefined && refreshToken === undefined) return doubtful(attempt, 'empty_answer')
+      attempt.grant = result.answer
+      return { type: 'answered' }
+    }
+    case 'unsent':
+      return notSent(attempt, result.why)
+    case 'in_doubt':
+      return doubtful(attempt, result.why)
+    case 'refusal':
+      return declined(attempt, result.refusal)
+  }
+}
+
+async function declined(attempt: RefreshAttempt, refusal: TokenRefusal): Promise<RefreshEvent> {
+  const refusalClass = classifyRefusal(refusal, attempt.provider.deadGrantErrors)
+  attempt.lastError = refusal.error ?? `http_${refusal.httpStatus}`
+  if (refusalClass === 'our_client') await reportOf(attempt, 'provider_incident', { error: attempt.lastError })
+  const retryAfterMs = refusal.retryAfterSeconds === undefined ? undefined : refusal.retryAfterSeconds * 1000
+  return { type: 'declined', refusal: refusalClass, retryAfterMs }
+}
+
+function notSent(attempt: RefreshAttempt, why: string): RefreshEvent {
+  attempt.lastError = why.slice(0, 64)
+  return { type: 'not_sent' }
+}
+
+function doubtful(attempt: RefreshAttempt, why: string): RefreshEvent {
+  attempt.lastError = why.slice(0, 64)
+  return { type: 'doubtful' }
+}

@@ -1,0 +1,72 @@
+import { mergeAnswer, type OAuthCredentials } from '../domain/credentials.js'
+import type { RefreshEvent } from '../domain/refresh-machine.js'
+import type { CapturedCredentials } from './ports.js'
+import { fenceOf, type RefreshAttempt, reportOf, viewed } from './refresh-attempt.js'
+
+/** Stores what the provider answered, before anything of it is judged. */
+export const captureAnswer = (attempt: RefreshAttempt): Promise<RefreshEvent> => store(attempt, merged(attempt))
+
+async function store(attempt: RefreshAttempt, credentials: OAuthCredentials): Promise<RefreshEvent> {
+  const { row } = viewed(attempt)
+  const version = row.version + 1
+  const held = { fence: fenceOf(attempt), version: row.version }
+  const outcome = await attempt.ports.leases.capture(
+    attempt.key,
+    held,
+    sealed(attempt, credentials, 'credentials', version),
+  )
+  if (outcome === 'stored') attempt.stored = { credentials, version }
+  return { type: outcome }
+}
+
+function merged(attempt: RefreshAttempt): OAuthCredentials {
+  const { row, held } = viewed(attempt)
+  const { grant, provider } = attempt
+  if (grant === undefined) throw new Error('refresh attempt: nothing was answered')
+  const credentials = mergeAnswer(held, grant.answer, grant.receivedAtMs, provider.answer.defaultExpiresInSeconds)
+  // Without an account to compare it with, an id_token proves nothing and is not kept.
+  const known = row.account === undefined ? { ...credentials, idToken: held.idToken } : credentials
+  // A rotated refresh token that came without an access token is kept; the old access token keeps its own end.
+  return grant.answer.accessToken === undefined ? { ...known, expiresAtMs: held.expiresAtMs } : known
+}
+
+function sealed(
+  attempt: RefreshAttempt,
+  credentials: OAuthCredentials,
+  field: 'credentials' | 'orphan',
+  version: number,
+): CapturedCredentials {
+  const { tenantId, connectionId } = attempt.key
+  return {
+    sealed: attempt.ports.vault.seal(JSON.stringify(credentials), { tenantId, recordId: connectionId, field, version }),
+    expiresAtMs: credentials.expiresAtMs,
+    grantedScope: credentials.scope,
+  }
+}
+
+/** Keeps an answer whose fence had moved on: whoever holds the connection now may need it. */
+export async function fileOrphan(attempt: RefreshAttempt): Promise<RefreshEvent> {
+  const fence = fenceOf(attempt)
+  const credentials = attempt.orphan?.credentials ?? merged(attempt)
+  await attempt.ports.leases.fileOrphan(attempt.key, fence, sealed(attempt, credentials, 'orphan', fence))
+  await reportOf(attempt, 'token_orphaned', { fence })
+  return { type: 'filed' }
+}
+
+export async function seekOrphan(attempt: RefreshAttempt): Promise<RefreshEvent> {
+  const orphan = await attempt.ports.leases.findOrphan(attempt.key, fenceOf(attempt))
+  if (orphan === undefined) return { type: 'no_orphan' }
+  const { tenantId, connectionId } = attempt.key
+  const context = { tenantId, recordId: connectionId, field: 'orphan', version: orphan.fence } as const
+  const credentials = JSON.parse(attempt.ports.vault.open(orphan.sealed, context)) as OAuthCredentials
+  attempt.orphan = { fence: orphan.fence, credentials }
+  return { type: 'orphan_found' }
+}
+
+export async function adoptOrphan(attempt: RefreshAttempt): Promise<RefreshEvent> {
+  const { orphan } = attempt
+  if (orphan === undefined) throw new Error('refresh attempt: there is no orphan')
+  const event = await store(attempt, orphan.credentials)
+  if (event.type === 'stored') await attempt.ports.leases.markAdopted(attempt.key, orphan.fence)
+  return event
+}

@@ -1,0 +1,44 @@
+import { ServiceError } from '@dromos/contract'
+import type { ConnectionReason } from '../domain/connection.js'
+import { isHeaderSafe, type OAuthCredentials } from '../domain/credentials.js'
+import type { RefreshEvent } from '../domain/refresh-machine.js'
+import type { LeaseRow } from './ports.js'
+import { type RefreshAttempt, viewed } from './refresh-attempt.js'
+
+/** Judges what is stored but not served yet: can the token stand in a header, and does it belong to the same account? */
+export async function judgeAnswer(attempt: RefreshAttempt): Promise<RefreshEvent> {
+  const { row, held } = viewed(attempt)
+  attempt.stored ??= { credentials: held, version: row.version } // a predecessor stored it and died before judging
+  const { credentials } = attempt.stored
+  if (!isHeaderSafe(credentials.accessToken)) return { type: 'judged', fault: 'token_unusable' }
+  return { type: 'judged', fault: await identityFault(attempt, row, credentials) }
+}
+
+/**
+ * OIDC Core section 12.2: a refreshed id_token keeps issuer, subject and audience; an answer without one is fine. The OAuth
+ * library does not compare the subject with the one that consented, so it is done here.
+ */
+async function identityFault(
+  attempt: RefreshAttempt,
+  row: LeaseRow,
+  credentials: OAuthCredentials,
+): Promise<ConnectionReason | undefined> {
+  const isRecovery = attempt.grant === undefined
+  const idToken = isRecovery ? credentials.idToken : attempt.grant?.answer.idToken
+  if (row.account === undefined || idToken === undefined) return undefined
+  const endpoints = await attempt.ports.metadata.endpoints(attempt.provider, row.variables)
+  try {
+    const account = await attempt.ports.idTokens.verify(attempt.provider, idToken, {
+      endpoints,
+      clientId: attempt.provider.clientId,
+      nonce: undefined,
+      accessToken: credentials.accessToken,
+      occasion: isRecovery ? 'recovery' : 'refresh',
+    })
+    const isSame = account.issuer === row.account.issuer && account.subject === row.account.subject
+    return isSame ? undefined : 'identity_changed'
+  } catch (error) {
+    if (error instanceof ServiceError && error.reason === 'invalid_id_token') return 'identity_changed'
+    throw error
+  }
+}

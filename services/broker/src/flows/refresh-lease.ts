@@ -1,0 +1,79 @@
+import { ServiceError } from '@dromos/contract'
+import type { ConnectionReason } from '../domain/connection.js'
+import type { OAuthCredentials } from '../domain/credentials.js'
+import { type RefreshEffect, type RefreshEvent, refreshTimes } from '../domain/refresh-machine.js'
+import { openCredentials } from './open-credentials.js'
+import type { LeaseRow } from './ports.js'
+import { fenceOf, type RefreshAttempt, reportOf, viewed } from './refresh-attempt.js'
+
+/** Reads the row afresh, from the primary. Throws `connection_not_found`. */
+export async function viewRow(attempt: RefreshAttempt, looksAtOwner: boolean): Promise<RefreshEvent> {
+  const row = await attempt.ports.leases.view(attempt.key, looksAtOwner)
+  if (row === undefined) throw new ServiceError('connection_not_found', 'no such connection')
+  attempt.row = row
+  attempt.held = row.status === 'active' ? openGrant(attempt, row) : undefined
+  const expiresAtMs = attempt.held?.expiresAtMs
+  const mayRefresh = attempt.provider.refreshPolicy.mode !== 'none'
+  return {
+    type: 'viewed',
+    view: {
+      isActive: row.status === 'active',
+      version: row.version,
+      remainingMs: expiresAtMs === undefined ? undefined : expiresAtMs - attempt.ports.now().getTime(),
+      hasRefreshToken: attempt.held?.refreshToken !== undefined && mayRefresh,
+      attempt: row.attempt,
+      isLeased: row.isLeased,
+      ownerGoneMs: row.ownerGoneMs,
+      backoffMs: row.backoffMs,
+    },
+  }
+}
+
+function openGrant(attempt: RefreshAttempt, row: LeaseRow): OAuthCredentials {
+  const credentials = openCredentials(attempt.ports.vault, attempt.key, row)
+  if (credentials.type === 'static') throw new ServiceError('static_token', 'static credentials cannot be refreshed')
+  return credentials
+}
+
+export async function acquireLease(attempt: RefreshAttempt, takesOver: boolean): Promise<RefreshEvent> {
+  const { row, held } = viewed(attempt)
+  attempt.askedAtMs = performance.now()
+  const lease = await attempt.ports.leases.acquire(attempt.key, {
+    version: row.version,
+    leaseMs: refreshTimes.leaseMs,
+    takesOver,
+    fingerprint: attempt.ports.vault.fingerprint(held.refreshToken ?? ''),
+  })
+  if (lease === undefined) return { type: 'refused' }
+  attempt.lease = lease
+  return { type: 'granted', lease }
+}
+
+export async function settleLease(
+  attempt: RefreshAttempt,
+  reason: ConnectionReason | undefined,
+): Promise<RefreshEvent> {
+  const outcome = await attempt.ports.leases.settle(attempt.key, fenceOf(attempt), reason)
+  if (outcome === 'fenced') return { type: 'fenced' }
+  if (reason !== undefined) await reportOf(attempt, 'token_refresh_fatal', { reason, error: attempt.lastError })
+  else {
+    const durationMs = Math.round(performance.now() - attempt.startedAtMs)
+    await reportOf(attempt, 'token_refreshed', { version: attempt.stored?.version ?? 0, duration_ms: durationMs })
+  }
+  return { type: 'settled' }
+}
+
+export async function releaseLease(
+  attempt: RefreshAttempt,
+  how: RefreshEffect & { do: 'release' },
+): Promise<RefreshEvent> {
+  const { attempt: state, backoffMs, countsAsFailure } = how
+  const error = attempt.lastError
+  await attempt.ports.leases.release(attempt.key, fenceOf(attempt), {
+    attempt: state,
+    backoffMs,
+    error,
+    countsAsFailure,
+  })
+  return { type: 'released' }
+}

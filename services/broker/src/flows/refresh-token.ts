@@ -1,0 +1,119 @@
+import { ServiceError, type ErrorReason } from '@dromos/contract'
+import { type ConnectionKey, refuseUnlessActive } from '../domain/connection.js'
+import { needsRefresh } from '../domain/credentials.js'
+import type { Actor } from '../domain/events.js'
+import { type Demand, type RefreshResult, startRefresh, step } from '../domain/refresh-machine.js'
+import type { OpenedGrant } from './ports.js'
+import { type AttemptPorts, createAttempt, outcomeOf, perform, type RefreshAttempt } from './refresh-attempt.js'
+
+// Owns who refreshes: one flight per connection in this process, and draining. The protocol of a refresh is
+// domain/refresh-machine.ts; its effects are performed through refresh-attempt.ts.
+
+export type Refresher = {
+  /**
+   * Credentials that meet the demand. Every caller of this process that asks for the same connection shares one flight; a
+   * caller that goes away does not stop it, because a half-finished refresh could lose a rotated token.
+   * Throws `attention_required`, `connection_not_active`, `no_refresh_token`, `provider_unavailable`,
+   * `provider_rate_limited`, `provider_misconfigured`, `provider_bad_response`, `refresh_in_progress`, `shutting_down`.
+   */
+  refresh(key: ConnectionKey, providerId: string, demand: Demand, actor: Actor): Promise<OpenedGrant>
+  /** Takes no new flights and resolves when those in flight have ended. */
+  drain(): Promise<void>
+}
+
+export function createRefresher(ports: AttemptPorts, settings: { redirectUri: string }): Refresher {
+  const flights = new Map<string, Promise<OpenedGrant>>()
+  let isDraining = false
+
+  const fly = (key: ConnectionKey, providerId: string, demand: Demand, actor: Actor): Promise<OpenedGrant> => {
+    const name = `${key.tenantId}/${key.connectionId}`
+    const flight = run(ports, settings, key, providerId, demand, actor).finally(() => flights.delete(name))
+    flights.set(name, flight)
+    return flight
+  }
+
+  return {
+    async refresh(key, providerId, demand, actor) {
+      if (isDraining)
+        throw new ServiceError('shutting_down', 'this replica is shutting down: try again', { retryAfterSeconds: 1 })
+      const current = flights.get(`${key.tenantId}/${key.connectionId}`)
+      if (current !== undefined) {
+        const shared = await current
+        if (isMet(demand, shared, ports.now().getTime())) return shared
+      }
+      return flights.get(`${key.tenantId}/${key.connectionId}`) ?? fly(key, providerId, demand, actor)
+    },
+    async drain() {
+      isDraining = true
+      await Promise.allSettled(flights.values())
+    },
+  }
+}
+
+const isMet = (demand: Demand, grant: OpenedGrant, nowMs: number): boolean =>
+  demand.kind === 'newer_than'
+    ? grant.version > demand.version
+    : !needsRefresh(grant.credentials.expiresAtMs, nowMs, demand.minTtlMs)
+
+async function run(
+  ports: AttemptPorts,
+  settings: { redirectUri: string },
+  key: ConnectionKey,
+  providerId: string,
+  demand: Demand,
+  actor: Actor,
+): Promise<OpenedGrant> {
+  const found = await ports.providers.find(providerId)
+  if (found?.provider.kind !== 'oauth2')
+    throw new ServiceError('provider_not_found', 'the provider of this connection no longer exists')
+  const attempt = createAttempt(
+    ports,
+    settings.redirectUri,
+    key,
+    { provider: found.provider, secrets: found.secrets },
+    actor,
+  )
+  let [state, effect] = step(startRefresh(demand, found.provider.refreshPolicy), { type: 'started' })
+  while (state.at !== 'ended') [state, effect] = step(state, await perform(attempt, effect))
+  return conclude(ports, key, attempt, state.result, actor)
+}
+
+const sentences: Partial<Record<ErrorReason, string>> = {
+  no_refresh_token: 'the provider issued no refresh token: a person has to connect again when the token ends',
+  provider_unavailable: 'the provider did not answer: try again',
+  provider_rate_limited: 'the provider asks us to slow down: try again later',
+  provider_misconfigured: 'the provider refuses our client: an operator has to mend its profile',
+  refresh_in_progress: 'another replica is still refreshing this connection: try again',
+}
+
+async function conclude(
+  ports: AttemptPorts,
+  key: ConnectionKey,
+  attempt: RefreshAttempt,
+  result: RefreshResult,
+  actor: Actor,
+): Promise<OpenedGrant> {
+  switch (result.kind) {
+    case 'fresh':
+      return outcomeOf(attempt)
+    case 'not_active': {
+      const view = await ports.leases.view(key, false)
+      if (view !== undefined) refuseUnlessActive(view)
+      throw new ServiceError('connection_not_found', 'no such connection')
+    }
+    case 'failed': {
+      const retryAfterSeconds = result.retryAfterMs === undefined ? undefined : Math.ceil(result.retryAfterMs / 1000)
+      await ports.report({
+        type: 'token_refresh_failed',
+        actor,
+        connectionId: key.connectionId,
+        data: { reason: result.reason },
+      })
+      throw new ServiceError(
+        result.reason,
+        sentences[result.reason] ?? 'the refresh failed',
+        retryAfterSeconds === undefined ? {} : { retryAfterSeconds },
+      )
+    }
+  }
+}
