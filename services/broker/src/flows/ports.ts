@@ -208,7 +208,7 @@ export type ClientStore = {
   /** May answer from memory for a few seconds; unknown ids cost the same as known ones. */
   findKey(keyId: string): Promise<KeyRecord | undefined>
   /** Creates the tenant when it is new. Answers the existing client when the name is taken by one with the same roles. */
-  ensureClient(client: NewClient): Promise<{ clientId: string }>
+  ensureClient(client: NewClient): Promise<{ clientId: string; isNew: boolean }>
   /** Throws `too_many_keys` when two are live, `client_not_found`. */
   addKey(
     tenantId: string,
@@ -277,6 +277,13 @@ export type Vault = {
   open(envelope: Buffer, context: SealContext): string
   /** Keyed digest of a refresh token, for telling two apart without keeping them. */
   fingerprint(secret: string): Buffer
+}
+
+/** One sealed constant per encryption key in use, so that a start with a wrong key is noticed. */
+export type CanaryStore = {
+  list(): Promise<{ keyId: string; envelope: Buffer }[]>
+  /** Keeps the first one when two processes start at once. */
+  add(keyId: string, envelope: Buffer): Promise<void>
 }
 
 export type MetadataSource = {
