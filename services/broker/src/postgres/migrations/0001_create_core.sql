@@ -75,6 +75,8 @@ create table connections (
   -- what it holds: sealed under (tenant, connection, 'credentials', version)
   sealed_credentials bytea,
   version bigint not null default 0,
+  -- the fence they were stored under: an orphan of a lower one is a superseded generation
+  credentials_fence bigint not null default 0,
   expires_at timestamptz,
   last_refreshed_at timestamptz,
 
@@ -146,6 +148,8 @@ create table idempotency_keys (
   client_id text not null,
   key_digest bytea not null,
   request_digest bytea not null,
+  -- who runs the work now, while there is no answer; sealed under (tenant, key digest hex, 'idempotent_answer', 0)
+  reserved_by uuid not null,
   sealed_answer bytea,
   created_at timestamptz not null default now(),
   primary key (tenant_id, client_id, key_digest)
