@@ -146,8 +146,8 @@ function startDeadline(caller: AbortSignal, timeoutMs: number): { signal: AbortS
   }
 }
 
-// Codes of undici for "there was an answer, but not one of HTTP, or not one of a size we read".
-const invalidAnswerCodes = /^(HPE_|UND_ERR_RES_|UND_ERR_HEADERS_OVERFLOW|UND_ERR_RESPONSE)/
+// What undici calls "there was an answer, but not one of HTTP, or not one of a size we read".
+const invalidAnswer = /^(HTTPParserError|UND_ERR_RES_|UND_ERR_HEADERS_OVERFLOW|UND_ERR_RESPONSE)/
 
 function describeFailure(cause: unknown, signal: AbortSignal): ServiceError {
   if (signal.aborted)
@@ -157,7 +157,7 @@ function describeFailure(cause: unknown, signal: AbortSignal): ServiceError {
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
   if (code === 'UND_ERR_INVALID_ARG')
     return new ServiceError('invalid_request', 'the request holds characters that HTTP does not allow', { cause })
-  if (invalidAnswerCodes.test(code))
+  if (invalidAnswer.test(code) || (cause instanceof Error && invalidAnswer.test(cause.name)))
     return new ServiceError('broker_invalid_response', 'the broker gave an answer that cannot be read', { cause })
   return new ServiceError('broker_unavailable', 'the broker cannot be reached; try again', {
     cause,
