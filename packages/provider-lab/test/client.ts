@@ -1,4 +1,4 @@
-import { createHash, randomBytes } from 'node:crypto'
+import { createHash, createPublicKey, randomBytes, verify } from 'node:crypto'
 import type { LabProvider } from '../src/index.js'
 
 export const redirectUri = 'https://app.test/auth/callback'
@@ -85,4 +85,17 @@ export function decode(token: unknown): { header: Record<string, unknown>; claim
   const [header = '', claims = ''] = String(token).split('.')
   const part = (text: string): Record<string, unknown> => jsonOr(Buffer.from(text, 'base64url').toString('utf8'))
   return { header: part(header), claims: part(claims) }
+}
+
+export async function published(provider: LabProvider): Promise<Array<Record<string, unknown>>> {
+  const { keys } = await getJson(provider.jwksUri)
+  return Array.isArray(keys) ? keys : []
+}
+
+/** Checks an ES256 signature against the last published key; tells nothing about header or claims. */
+export async function signatureIsRight(provider: LabProvider, token: unknown): Promise<boolean> {
+  const [head, payload, signature = ''] = String(token).split('.')
+  const jwk = (await published(provider)).at(-1) ?? {}
+  const key = { key: createPublicKey({ key: jwk, format: 'jwk' }), dsaEncoding: 'ieee-p1363' as const }
+  return verify('sha256', Buffer.from(`${head}.${payload}`), key, Buffer.from(signature, 'base64url'))
 }
