@@ -148,7 +148,7 @@ create table idempotency_keys (
   client_id text not null,
   key_digest bytea not null,
   request_digest bytea not null,
-  -- who runs the work now, while there is no answer; sealed under (tenant, key digest hex, 'idempotent_answer', 0)
+  -- who runs the work now, while there is no answer; sealed under (tenant, client/key digest hex, 'idempotent_answer', 0)
   reserved_by uuid not null,
   sealed_answer bytea,
   created_at timestamptz not null default now(),
