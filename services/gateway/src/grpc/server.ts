@@ -3,7 +3,7 @@
 import { createSecureContext } from 'node:tls'
 import { loadProtos, ServiceError } from '@dromos/contract'
 import { ConfigurationError, type Logger } from '@dromos/runtime'
-import { Server, ServerCredentials } from '@grpc/grpc-js'
+import { logVerbosity, Server, ServerCredentials, setLogVerbosity } from '@grpc/grpc-js'
 import { loadSync, type PackageDefinition, type ServiceDefinition } from '@grpc/proto-loader'
 import { ReflectionService } from '@grpc/reflection'
 import { HealthImplementation, protoPath as healthProtoPath } from 'grpc-health-check'
@@ -39,6 +39,8 @@ const flushMs = 250
 
 /** Serves both services, health and reflection. Throws a sentence when the port is busy or the certificate unusable. */
 export async function listenGrpc({ config, operations, reporting, log }: GrpcParts): Promise<GrpcServer> {
+  // Its own lines are not JSON and not redacted; what fails reaches us as an error anyway.
+  setLogVerbosity(logVerbosity.NONE)
   const anonymousKey = config.anonymousCallers === 'lend-own-key' ? config.brokerApiKey : undefined
   const unary = createUnary({ trustedProxies: config.trustedProxies, anonymousKey }, reporting, log)
   const server = new Server(grpcLimits)
