@@ -3,15 +3,11 @@ import type { ConnectionKey } from '../domain/connection.js'
 import type { OAuthCredentials } from '../domain/credentials.js'
 import type { Actor, EventType } from '../domain/events.js'
 import type { ClientSecrets, OAuthProvider } from '../domain/provider.js'
-import type { Lease, RefreshEffect, RefreshEvent } from '../domain/refresh-machine.js'
-import { callProvider } from './refresh-call.js'
-import { acquireLease, releaseLease, settleLease, viewRow } from './refresh-lease.js'
-import { adoptOrphan, captureAnswer, fileOrphan, seekOrphan } from './refresh-capture.js'
-import { judgeAnswer } from './refresh-judge.js'
+import type { Lease } from '../domain/refresh-machine.js'
 import type { Grant, LeaseRow, OpenedGrant, Ports } from './ports.js'
 
-// Owns what one refresh attempt remembers, and the table effect → function. The functions beside this file turn an effect
-// of domain/refresh-machine.ts into calls of ports and what happened into the next event; none decides what follows.
+// Owns what one refresh attempt remembers between its effects (refresh-effects.ts). Does not own their order: that is
+// domain/refresh-machine.ts.
 
 export type AttemptPorts = Pick<
   Ports,
@@ -62,43 +58,6 @@ export function createAttempt(
     stored: undefined,
     lastError: 'none',
   }
-}
-
-/** Performs one effect and tells what happened. */
-export async function perform(attempt: RefreshAttempt, effect: RefreshEffect): Promise<RefreshEvent> {
-  switch (effect.do) {
-    case 'view':
-      return viewRow(attempt, effect.looksAtOwner)
-    case 'wait':
-      return waitWithJitter(attempt, effect.ms)
-    case 'acquire':
-      return acquireLease(attempt, effect.takesOver)
-    case 'seek_orphan':
-      return seekOrphan(attempt)
-    case 'call':
-      return callProvider(attempt)
-    case 'capture':
-      return captureAnswer(attempt)
-    case 'adopt_orphan':
-      return adoptOrphan(attempt)
-    case 'file_orphan':
-      return fileOrphan(attempt)
-    case 'judge':
-      return judgeAnswer(attempt)
-    case 'settle':
-      return settleLease(attempt, effect.reason)
-    case 'release':
-      return releaseLease(attempt, effect)
-    case 'nothing':
-      return { type: 'released' }
-  }
-}
-
-// Replicas that wait for the same lease must not poll in step.
-async function waitWithJitter(attempt: RefreshAttempt, ms: number): Promise<RefreshEvent> {
-  const elapsedMs = Math.round(ms * (0.5 + Math.random()))
-  await attempt.ports.sleep(elapsedMs)
-  return { type: 'waited', elapsedMs }
 }
 
 /** What the attempt ended with, after the machine ended `fresh`. Throws `provider_bad_response`. */

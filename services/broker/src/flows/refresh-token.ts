@@ -4,10 +4,11 @@ import { needsRefresh } from '../domain/credentials.js'
 import type { Actor } from '../domain/events.js'
 import { type Demand, type RefreshResult, startRefresh, step } from '../domain/refresh-machine.js'
 import type { OpenedGrant } from './ports.js'
-import { type AttemptPorts, createAttempt, outcomeOf, perform, type RefreshAttempt } from './refresh-attempt.js'
+import { type AttemptPorts, createAttempt, outcomeOf, type RefreshAttempt } from './refresh-attempt.js'
+import { perform } from './refresh-effects.js'
 
 // Owns who refreshes: one flight per connection in this process, and draining. The protocol of a refresh is
-// domain/refresh-machine.ts; its effects are performed through refresh-attempt.ts.
+// domain/refresh-machine.ts; its effects are performed by refresh-effects.ts.
 
 export type Refresher = {
   /**

@@ -1,0 +1,120 @@
+import { createHash } from 'node:crypto'
+import { ServiceError } from '@dromos/contract'
+import { readJson, refuseMethod } from '@dromos/runtime'
+import { Router } from 'express'
+import { z } from 'zod'
+import { parseAuthorizationResponse } from '../domain/authorization-response.js'
+import { requireRole } from '../domain/caller.js'
+import { isProviderId } from '../domain/ids.js'
+import { continueInBrowser, openLink } from '../flows/continue-in-browser.js'
+import { finishConnection } from '../flows/finish-connection.js'
+import type { Ports } from '../flows/ports.js'
+import { type ConsentSettings, type ConsentWish, startConnection } from '../flows/start-connection.js'
+import { bindBrowser, isBoundBrowser } from './browser-binding.js'
+import { actorOf, callerOf } from './guard.js'
+import { parseInput } from './input.js'
+
+type ConsentPorts = Pick<
+  Ports,
+  | 'now'
+  | 'providers'
+  | 'connections'
+  | 'authorizationRequests'
+  | 'metadata'
+  | 'authorization'
+  | 'tokenEndpoint'
+  | 'idTokens'
+  | 'vault'
+  | 'idempotency'
+  | 'report'
+>
+
+const scope = z.string().min(1).max(256)
+const consentBody = z.object({
+  workspace_id: z.string().min(1).max(255),
+  provider_id: z.string().optional(),
+  provider_name: z.string().min(1).max(100).optional(),
+  return_url: z.string().min(1),
+  scopes: z.array(scope).max(200).nullish(),
+  variables: z.record(z.string().max(64), z.string().max(253)).optional(),
+})
+
+/** For callers with a key: starting a consent. */
+export function consentSpecRouter(ports: ConsentPorts, settings: ConsentSettings): Router {
+  const router = Router()
+  router
+    .route('/auth/consent-spec')
+    .post(readJson, async (request, response) => {
+      const caller = callerOf(response)
+      requireRole(caller, 'agent')
+      const wish = parseWish(request.body)
+      const start = () => startConnection(ports, settings, caller, actorOf(response), wish)
+      response.set('Cache-Control', 'no-store')
+      const key = idempotencyKey(request.get('idempotency-key'))
+      if (key === undefined) return void response.json(await start())
+      const requestDigest = createHash('sha256').update(JSON.stringify(wish)).digest()
+      const scope = { tenantId: caller.tenantId, clientId: caller.clientId, key, requestDigest }
+      const { answer, isReplay } = await ports.idempotency.once(scope, async () => JSON.stringify(await start()))
+      if (isReplay) response.set('Idempotent-Replayed', 'true')
+      response.type('application/json').send(answer)
+    })
+    .all(refuseMethod('POST'))
+  return router
+}
+
+function parseWish(body: unknown): ConsentWish {
+  const input = parseInput(consentBody, body)
+  if (input.provider_id === undefined && input.provider_name === undefined)
+    throw new ServiceError('missing_fields', 'missing: provider_id or provider_name')
+  if (input.provider_id !== undefined && !isProviderId(input.provider_id))
+    throw new ServiceError('invalid_provider_id', 'provider_id is not a provider id (a UUID)')
+  return {
+    workspaceId: input.workspace_id,
+    provider: input.provider_id === undefined ? { name: input.provider_name ?? '' } : { id: input.provider_id },
+    scopes: input.scopes ?? undefined,
+    returnUrl: input.return_url,
+    variables: input.variables ?? {},
+  }
+}
+
+function idempotencyKey(header: string | undefined): string | undefined {
+  if (header === undefined) return undefined
+  if (!/^[\x21-\x7e]{1,255}$/.test(header))
+    throw new ServiceError('invalid_request', 'Idempotency-Key: 1 to 255 visible characters')
+  return header
+}
+
+/** For browsers: the hop to the provider and the way back. No key; the link, the state and the cookie decide. */
+export function browserConsentRouter(ports: ConsentPorts, settings: ConsentSettings): Router {
+  const router = Router()
+  const isSecure = settings.baseUrl.startsWith('https:')
+  const headers = {
+    'Cache-Control': 'no-store',
+    'X-Frame-Options': 'DENY',
+    'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
+  }
+
+  router
+    .route('/auth/start/:link')
+    .get(async (request, response) => {
+      const opened = await openLink(ports, request.params.link)
+      const next = await continueInBrowser(ports, settings, opened)
+      if (opened.binding === 'browser') await bindBrowser(request, response, opened, ports, { secure: isSecure })
+      response.set(headers).redirect(303, next)
+    })
+    .all(refuseMethod('GET'))
+
+  router
+    .route('/auth/callback')
+    .get(async (request, response) => {
+      const callback = {
+        response: parseAuthorizationResponse(request.query),
+        isSameBrowser: (wanted: Parameters<typeof isBoundBrowser>[1]) => isBoundBrowser(request, wanted),
+        actor: actorOf(response),
+      }
+      response.set(headers).redirect(302, await finishConnection(ports, settings, callback))
+    })
+    .all(refuseMethod('GET'))
+
+  return router
+}

@@ -1,0 +1,151 @@
+import { durationBucketsSeconds, type FinishedRequest, type Logger, type MetricsRegistry } from '@dromos/runtime'
+import client from 'prom-client'
+import type { AuditEntry, BrokerEvent, EventType } from './domain/events.js'
+import type { AuditStore, Report } from './flows/ports.js'
+
+// Owns the audit row, the counter and the log line of everything that happens: made here and nowhere else.
+// Does not own the vocabulary (domain/events.ts).
+
+export type Reporting = {
+  report: Report
+  observeRequest(finished: FinishedRequest): void
+  observeDiscovery(outcome: 'success' | 'error', seconds: number): void
+  observeVerification(outcome: 'success' | 'error', seconds: number): void
+}
+
+/** Events an unauthenticated stranger can cause: counted always, written to the audit only up to a rate. */
+const strangersEvents = new Set<EventType>(['state_verification_failed', 'access_refused'])
+const strangersPerMinute = 60
+
+/** Events of the hot path: their audit row is batched, and only waited for in strict mode. */
+const readEvents = new Set<EventType>(['token_retrieved'])
+
+export function createReporting(options: {
+  registry: MetricsRegistry
+  log: Logger
+  audit: Pick<AuditStore, 'append'>
+  auditReads: 'batched' | 'strict'
+  now(): Date
+}): Reporting {
+  const { log, audit, auditReads, now } = options
+  const metrics = createMetrics(options.registry)
+  let strangers = { minute: 0, count: 0 }
+
+  const isOverStrangersRate = (type: EventType): boolean => {
+    if (!strangersEvents.has(type)) return false
+    const minute = Math.floor(now().getTime() / 60_000)
+    strangers = minute === strangers.minute ? { minute, count: strangers.count + 1 } : { minute, count: 1 }
+    return strangers.count > strangersPerMinute
+  }
+
+  async function report(event: BrokerEvent): Promise<void> {
+    metrics.count(event)
+    if (isOverStrangersRate(event.type)) return
+    const isRead = readEvents.has(event.type)
+    // A read's log line is the request line; everything else is an outcome of its own.
+    if (!isRead)
+      log.info({ requestId: event.actor.requestId, connectionId: event.connectionId, ...event.data }, event.type)
+    const written = audit.append(toAuditEntry(event))
+    if (isRead && auditReads === 'batched') return void written.catch(() => metrics.auditFailures.inc())
+    try {
+      await written
+    } catch (error) {
+      metrics.auditFailures.inc()
+      log.error({ requestId: event.actor.requestId, event: event.type, error }, 'audit row not written')
+      if (isRead) throw error // strict mode: no token without its row
+    }
+  }
+
+  return {
+    report,
+    observeRequest: ({ method, route, status, durationSeconds }) =>
+      metrics.requests.observe({ method, route, status: String(status) }, durationSeconds),
+    observeDiscovery: (result, seconds) => {
+      metrics.discoveries.inc({ result })
+      if (result === 'success') metrics.discoverySeconds.observe(seconds)
+    },
+    observeVerification: (result, seconds) => {
+      metrics.verifications.inc({ result })
+      if (result === 'success') metrics.verificationSeconds.observe(seconds)
+    },
+  }
+}
+
+const toAuditEntry = (event: BrokerEvent): AuditEntry => ({
+  tenantId: event.actor.tenantId,
+  connectionId: event.connectionId,
+  eventType: event.type,
+  eventData: event.data ?? {},
+  clientId: event.actor.clientId,
+  keyId: event.actor.keyId,
+  requestId: event.actor.requestId,
+  ipAddress: event.actor.ipAddress,
+  userAgent: event.actor.userAgent,
+})
+
+function createMetrics(registry: MetricsRegistry) {
+  const counter = <Label extends string>(name: string, help: string, labelNames: readonly Label[] = []) =>
+    new client.Counter({ name, help, labelNames: [...labelNames], registers: [registry] })
+  const histogram = <Label extends string>(name: string, help: string, labelNames: readonly Label[] = []) =>
+    new client.Histogram({
+      name,
+      help,
+      labelNames: [...labelNames],
+      buckets: durationBucketsSeconds,
+      registers: [registry],
+    })
+
+  const consents = counter('oauth_consents_created_total', 'Consents created, static credentials included')
+  const openidConsents = counter('oauth_consents_with_openid_total', 'Consents created that ask for openid')
+  const exchanges = counter('oauth_token_exchanges_total', 'Authorization codes exchanged', ['status'])
+  const exchangeSeconds = histogram('oauth_exchange_duration_seconds', 'Duration of successful code exchanges')
+  const idTokens = counter('oauth_id_tokens_returned_total', 'Code exchanges that brought an id_token')
+  const reads = counter('oauth_token_get_total', 'Tokens read', ['provider', 'has_id_token'])
+  const refreshes = counter('token_refresh_total', 'Refreshes by outcome', ['outcome'])
+  const refreshSeconds = histogram('token_refresh_duration_seconds', 'Duration of successful refreshes, waits included')
+  const orphans = counter('token_orphans_total', 'Token answers that came back under a lost fence and were kept aside')
+  const incidents = counter('provider_incidents_total', 'Refusals of our client by a provider', ['provider'])
+  const integrity = counter('vault_integrity_errors_total', 'Ciphertexts that did not open')
+  const events = counter('broker_events_total', 'Everything reported, by event type', ['type'])
+  for (const status of ['success', 'error']) exchanges.inc({ status }, 0)
+
+  // Labels: provider ids are bounded by the registry of providers; every other label is a closed vocabulary.
+  const count = ({ type, data = {} }: BrokerEvent): void => {
+    events.inc({ type })
+    const provider = String(data.provider_id ?? 'unknown')
+    if (type === 'connection.created') {
+      consents.inc()
+      if (data.has_openid === true) openidConsents.inc()
+    } else if (type === 'oauth_flow_completed') {
+      exchanges.inc({ status: 'success' })
+      exchangeSeconds.observe(Number(data.duration_ms) / 1000)
+      if (data.has_id_token === true) idTokens.inc()
+    } else if (type === 'token_exchange_failed') exchanges.inc({ status: 'error' })
+    else if (type === 'token_retrieved') reads.inc({ provider, has_id_token: String(data.has_id_token === true) })
+    else if (type === 'token_refreshed') {
+      refreshes.inc({ outcome: 'success' })
+      refreshSeconds.observe(Number(data.duration_ms) / 1000)
+    } else if (type === 'token_refresh_failed') refreshes.inc({ outcome: String(data.reason) })
+    else if (type === 'token_refresh_fatal') refreshes.inc({ outcome: `fatal_${String(data.reason)}` })
+    else if (type === 'token_orphaned') orphans.inc()
+    else if (type === 'provider_incident') incidents.inc({ provider })
+    else if (type === 'integrity_error') integrity.inc()
+  }
+
+  return {
+    count,
+    auditFailures: counter('audit_write_failures_total', 'Audit rows that could not be written'),
+    discoveries: counter('oidc_discovery_total', 'Metadata fetches', ['result']),
+    discoverySeconds: histogram('oidc_discovery_duration_seconds', 'Duration of successful metadata fetches'),
+    verifications: counter('oidc_verifications_total', 'id_token verifications', ['result']),
+    verificationSeconds: histogram(
+      'oidc_verification_duration_seconds',
+      'Duration of successful id_token verifications',
+    ),
+    requests: histogram('http_request_duration_seconds', 'HTTP requests by route and status', [
+      'method',
+      'route',
+      'status',
+    ]),
+  }
+}
