@@ -1,3 +1,6 @@
+export { Browser, type BrowserOptions, type Page } from './browser/browser.js'
+export { type Form } from './browser/forms.js'
+export { signInAndConsent } from './browser/sign-in.js'
 export {
   startEmbeddedPostgres,
   type EmbeddedPostgres,

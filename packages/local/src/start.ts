@@ -16,7 +16,9 @@ export async function runStart(options: string[]): Promise<number> {
   const starting = new AbortController()
   const stopRequested = onStopRequest((count, stack) => {
     if (count === 1) starting.abort(new Problem('stopped'))
-    else stack?.force()
+    else if (count === 2 && stack !== undefined) stack.force()
+    // The watchdogs end what is still running.
+    else process.exit(130)
   })
   try {
     const ports = readPorts(options)

@@ -29,6 +29,8 @@ export type EmbeddedPostgres = {
   /** A superuser's URL, password included, of the database `dromos`. */
   url: string
   pid: number
+  /** Where the database files are: `dataDir`, or elsewhere when the server's account cannot reach that. */
+  directory: string
   /** Resolves when the server has ended, asked to or not. */
   exited: Promise<void>
   /** Fast stop: sessions end, a checkpoint is written. A throw-away server quits at once and its directory is removed. */
@@ -67,7 +69,7 @@ export async function startEmbeddedPostgres(options: EmbeddedPostgresOptions): P
   if (!existsSync(site.cluster)) await createCluster(site.cluster, password, binaries, account, durability)
 
   const { child, url, pid } = await launch(site, port, password, durability)
-  return supervise(child, pid, url, durability, [...new Set([dataDir, area])])
+  return { ...supervise(child, pid, durability, [...new Set([dataDir, area])]), url, pid, directory: area }
 }
 
 /** Without its password (somebody removed server.json) a cluster is of no use, but it is not ours to delete. */
@@ -150,10 +152,9 @@ async function refuse(child: ChildProcess, cause: unknown): Promise<never> {
 function supervise(
   child: ChildProcess,
   pid: number,
-  url: string,
   durability: Durability,
   directories: string[],
-): EmbeddedPostgres {
+): Pick<EmbeddedPostgres, 'exited' | 'stop' | 'crash'> {
   const isThrowaway = durability === 'throwaway'
   const watchdog = armWatchdog({
     pid,
@@ -169,8 +170,6 @@ function supervise(
     if (child.exitCode !== null || child.signalCode !== null) finish()
   })
   return {
-    url,
-    pid,
     exited,
     async stop() {
       if (isThrowaway) child.kill('SIGQUIT')

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Problem } from '../problem.js'
 
@@ -26,8 +26,15 @@ export class StackFiles {
     readonly directory: string,
     readonly logs: string = join(directory, 'logs'),
   ) {
-    mkdirSync(directory, { recursive: true })
-    mkdirSync(logs, { recursive: true })
+    try {
+      mkdirSync(directory, { recursive: true })
+      mkdirSync(logs, { recursive: true })
+      accessSync(directory, constants.W_OK)
+      accessSync(logs, constants.W_OK)
+    } catch (cause) {
+      const sentence = `${directory} cannot be written by this user (did root start the stack before?)`
+      throw new Problem(`${sentence}: remove it or run as its owner`, { cause })
+    }
   }
 
   get postgres(): string {

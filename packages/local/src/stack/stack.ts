@@ -88,7 +88,7 @@ async function startParts(plan: StackPlan, parts: Part[]): Promise<DevFile> {
 async function startDatabase(plan: StackPlan, parts: Part[]): Promise<string> {
   const { files, durability, progress } = plan
   const start = () => startEmbeddedPostgres({ dataDir: files.postgres, log: progress.note, durability })
-  const server = await progress.step('PostgreSQL', start, () => `data in ${files.postgres}`)
+  const server = await progress.step('PostgreSQL', start, ({ directory }) => `data in ${directory}`)
   const lastWords = () => `See ${files.postgres}/postgres.log.`
   parts.push({ name: 'PostgreSQL', exited: server.exited, stop: server.stop, kill: () => {}, lastWords })
   return server.url
@@ -108,14 +108,14 @@ function firstCrash(parts: readonly Part[]): Promise<Problem> {
   return Promise.race(
     parts.map(async (part) => {
       await part.exited
-      return new Problem(`the ${part.name} ended on its own. ${part.lastWords()}`)
+      return new Problem(`${part.name} ended on its own. ${part.lastWords()}`)
     }),
   )
 }
 
 async function stopParts({ files }: StackPlan, parts: Part[]): Promise<void> {
   files.removeDevFile()
-  for (let part = parts.pop(); part !== undefined; part = parts.pop()) await part.stop()
+  for (const part of [...parts].reverse()) await part.stop()
 }
 
 function killParts(parts: readonly Part[]): void {
