@@ -1,6 +1,9 @@
 import { ServiceError } from '@dromos/contract'
+import { schemaProblems } from './credential-schema.js'
+import type { StaticProvider } from './provider.js'
 import { type ProviderProfile, providerProfileSchema, secretMembers } from './provider-profile.js'
-import { strategyOf } from './static-settings.js'
+import { staticSettings, strategyOf } from './static-settings.js'
+import { requiredFields } from './strategy.js'
 
 /**
  * Parses a provider profile and checks that its members fit together. `held` says which secrets are stored already, so that
@@ -85,5 +88,11 @@ function staticProblems(profile: ProviderProfile): string[] {
     problems.push(`strategy: ${profile.auth_type} needs a complete strategy (contract: type and config)`)
   if (profile.verify_credentials && !(profile.api_base_url && profile.user_info_endpoint))
     problems.push('verify_credentials: needs api_base_url and user_info_endpoint')
-  return problems
+  return problems.length > 0 || profile.auth_type === 'oauth2' ? problems : formProblems(profile, profile.auth_type)
+}
+
+// The form follows from the schema and the schema must let a person give what the strategy needs (fault 26).
+function formProblems(profile: ProviderProfile, authType: StaticProvider['authType']): string[] {
+  const { credentialSchema, strategy } = staticSettings(profile, authType)
+  return schemaProblems(credentialSchema, requiredFields(strategy)).map((problem) => `credential_schema: ${problem}`)
 }

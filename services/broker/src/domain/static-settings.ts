@@ -1,6 +1,6 @@
 import type { StaticProvider } from './provider.js'
 import type { ProviderProfile } from './provider-profile.js'
-import { requiredFields, strategySchema, type StrategyDefinition } from './strategy.js'
+import { optionalFields, requiredFields, strategySchema, type StrategyDefinition } from './strategy.js'
 
 /** Resolves the members of a profile whose credentials a person types in. */
 export function staticSettings(
@@ -45,7 +45,8 @@ const isSchema = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 function schemaFromStrategy(strategy: StrategyDefinition): Record<string, unknown> {
-  const fields = requiredFields(strategy)
+  const required = requiredFields(strategy)
+  const fields = [...required, ...optionalFields(strategy)]
   const isSecret = (field: string): boolean => !['username', 'access_key'].includes(field)
   return {
     type: 'object',
@@ -55,7 +56,7 @@ function schemaFromStrategy(strategy: StrategyDefinition): Record<string, unknow
         { type: 'string', minLength: 1, title: titleOf(field), ...(isSecret(field) ? { format: 'password' } : {}) },
       ]),
     ),
-    required: fields,
+    required,
     additionalProperties: false,
   }
 }

@@ -53,6 +53,34 @@ export function requiredFields(strategy: StrategyDefinition): string[] {
   }
 }
 
+/** Fields a strategy uses when they are given (contract section 9.2: temporary AWS credentials). */
+export const optionalFields = (strategy: StrategyDefinition): string[] =>
+  strategy.type === 'aws_sigv4' ? ['session_token'] : []
+
+// RFC 9110 section 5.5: visible ASCII with spaces inside; a pasted line break or a space at an end is a mistake.
+const headerValue = /^[\x21-\x7e]([\x20-\x7e]*[\x21-\x7e])?$/
+
+/** Why a strategy cannot apply a value of one of its `requiredFields`; undefined when it can. Never quotes the value. */
+export function problemOfValue(strategy: StrategyDefinition, field: string, value: unknown): string | undefined {
+  if (value === undefined || value === '') return 'is required'
+  if (typeof value !== 'string') return 'must be text'
+  switch (strategy.type) {
+    case 'oauth2':
+    case 'header':
+    case 'aws_sigv4':
+      return headerValue.test(value) ? undefined : 'must not hold line breaks, accents or spaces at its ends'
+    case 'basic_auth': {
+      // RFC 7617 section 2: no control characters, and the user-id ends at the first colon.
+      const isUserName = field === requiredFields(strategy)[0]
+      if (/[\u0000-\u001f\u007f]/.test(value)) return 'must not hold line breaks or control characters'
+      return isUserName && value.includes(':') ? 'must not hold a colon' : undefined
+    }
+    case 'query_param':
+    case 'hmac_payload':
+      return undefined
+  }
+}
+
 /** What a strategy adds to a request. */
 export type AppliedStrategy = { headers: Record<string, string>; query: Record<string, string> }
 

@@ -13,7 +13,7 @@ const maxAgeSeconds = 600
 /**
  * Ties an authorization request to the browser that opened its link and returns the digest that is now in the row. A browser
  * that is tied already keeps its cookie, so that a reload or a second tab does not break the first.
- * Throws `consent_already_used` or `consent_expired`.
+ * Throws `consent_already_used` when the request was completed or ran out since it was read.
  *
  * @param cookie `secure` is true when browsers reach us over https: only then may the name start with `__Host-`.
  */
@@ -24,7 +24,6 @@ export async function bindBrowser(
   ports: Pick<Ports, 'authorizationRequests'>,
   cookie: { secure: boolean },
 ): Promise<string> {
-  refuseUnlessOpen(authorizationRequest)
   const name = cookieName(authorizationRequest, cookie.secure ? '__Host-' : '')
   const presented = cookiesOf(request)[name]
   const isKnown = presented !== undefined && matches(authorizationRequest, digestOf(name, presented))
@@ -51,14 +50,6 @@ export function isBoundBrowser(request: Request, authorizationRequest: Authoriza
     const value = cookies[name]
     return value !== undefined && matches(authorizationRequest, digestOf(name, value))
   })
-}
-
-/** Throws `consent_already_used` or `consent_expired` when the request can no longer be completed. */
-export function refuseUnlessOpen(authorizationRequest: AuthorizationRequest): void {
-  if (authorizationRequest.isClaimed)
-    throw new ServiceError('consent_already_used', 'this link was used already: a new one starts with a new connection')
-  if (authorizationRequest.isExpired)
-    throw new ServiceError('consent_expired', 'this link has run out: go back to the application and start again')
 }
 
 // One cookie per request, so that two consents in one browser do not overwrite each other.
