@@ -4,7 +4,7 @@ import type { JsonObject } from './jose.js'
 export type Delivery =
   | { kind: 'whole' }
   | { kind: 'reset'; after: 'nothing' | 'half-body' }
-  | { kind: 'hang'; after: 'nothing' | 'headers' | 'half-body' }
+  | { kind: 'hang'; after: 'nothing' | 'half-body' }
   | { kind: 'drip'; everyMs: number }
   | { kind: 'padded'; bytes: number }
 

@@ -27,7 +27,7 @@ export async function deliver(response: ServerResponse, answer: Answer, pauses: 
     case 'hang':
     case 'reset':
       response.flushHeaders()
-      if (delivery.after === 'half-body') await write(response, firstHalf(body))
+      await write(response, firstHalf(body))
       return stop(response, delivery.kind)
   }
 }

@@ -101,6 +101,11 @@ describe('client authentication', () => {
     expect(answer).toEqual([401, 'invalid_client'])
   })
 
+  test.each(['any' as const, 'client_secret_basic' as const])('a wrong secret fails under %s', async (clientAuth) => {
+    const { tokenEndpoint } = lab.createProvider({ clientAuth, clientSecret: 's' })
+    expect(await post(tokenEndpoint, form, 'lab-client:s1')).toEqual([401, 'invalid_client'])
+  })
+
   test.each([
     ['client_secret_post' as const, [401, 'invalid_client'], [400, 'invalid_grant'], [401, 'invalid_client']],
     ['client_secret_basic' as const, [400, 'invalid_grant'], [401, 'invalid_client'], [401, 'invalid_client']],
