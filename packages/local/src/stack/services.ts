@@ -54,6 +54,8 @@ export function brokerEnvironment(ports: Ports, secrets: StackSecrets, databaseU
     ALLOWED_RETURN_DOMAINS: 'http://localhost:*,http://127.0.0.1:*',
     // The demo identity provider runs on this machine, an address the broker refuses to call anywhere else.
     EGRESS_ALLOW_PRIVATE_NETWORKS: '127.0.0.0/8,::1/128',
+    // Below the time that service-process.ts gives it before SIGKILL.
+    DRAIN_DEADLINE_MS: '15000',
     LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'warn',
   }
 }
