@@ -6,7 +6,12 @@ export type RequestConnectionInput = Readonly<{
   provider: { providerId: string } | { providerName: string }
   scopes: readonly string[] | null
   returnUrl: string
+  /** Values for the placeholders of a provider's URLs (a shop, a tenant); undefined asks the person. */
+  variables: Readonly<Record<string, string>> | undefined
 }>
+
+// The broker stores it in a column of this width, and would name the column's own word for it.
+const maxUserIdLength = 255
 
 const connectionIdFormat = /^[A-Za-z0-9_-]{8,64}$/
 
@@ -24,6 +29,8 @@ export function parseConnectionId(id: unknown): string {
 export function parseRequestConnection(body: unknown): RequestConnectionInput {
   if (!isObject(body)) throw new ServiceError('invalid_request', 'the body must be a JSON object')
   const userId = readText(body, 'user_id')
+  if (userId !== undefined && userId.length > maxUserIdLength)
+    throw new ServiceError('invalid_request', `user_id must have at most ${maxUserIdLength} characters`)
   const returnUrl = readText(body, 'return_url')
   const providerId = readText(body, 'provider_id')
   const providerName = readText(body, 'provider_name')
@@ -36,10 +43,10 @@ export function parseRequestConnection(body: unknown): RequestConnectionInput {
   const provider = providerId !== undefined ? { providerId } : providerName !== undefined ? { providerName } : undefined
   if (userId === undefined || returnUrl === undefined || provider === undefined)
     throw new ServiceError('missing_fields', `missing: ${missing.join(', ')}`)
-  return { userId, returnUrl, provider, scopes }
+  return { userId, returnUrl, provider, scopes, variables: readVariables(body.variables) }
 }
 
-type Members = { readonly [Name in keyof RequestConnectionBody]?: unknown }
+type Members = { readonly [Name in keyof RequestConnectionBody | 'variables']?: unknown }
 
 const isObject = (body: unknown): body is Members => typeof body === 'object' && body !== null && !Array.isArray(body)
 
@@ -56,3 +63,12 @@ function readScopes(value: unknown): readonly string[] | null {
   if (Array.isArray(value) && value.every(isText)) return value
   throw new ServiceError('invalid_request', 'scopes must be a list of strings, or null')
 }
+
+function readVariables(value: unknown): Readonly<Record<string, string>> | undefined {
+  if (value === undefined || value === null) return undefined
+  if (isTextRecord(value)) return value
+  throw new ServiceError('invalid_request', 'variables must be an object of strings')
+}
+
+const isTextRecord = (value: unknown): value is Readonly<Record<string, string>> =>
+  isObject(value) && Object.values(value).every((each) => typeof each === 'string')

@@ -45,6 +45,7 @@ export function createOperations(broker: BrokerClient) {
           ...provider,
           scopes: input.scopes,
           return_url: input.returnUrl,
+          ...(input.variables === undefined ? {} : { variables: input.variables }),
         }),
         repeat: 'once',
       })
@@ -63,13 +64,12 @@ export function createOperations(broker: BrokerClient) {
       return toCheck(parseAnswer(statusSchema, answer))
     },
 
-    /** Current credentials, as the broker worded them (TokenPayload). */
-    getToken: (context: CallContext, connectionId: string): Promise<BrokerAnswer> =>
+    /** Current credentials (TokenPayload), as the broker worded them. `minTtl`: seconds they should still be good for. */
+    getToken: (context: CallContext, connectionId: string, minTtl: string | undefined): Promise<BrokerAnswer> =>
       broker.call(context, {
         operation: 'get_token',
         method: 'GET',
-        // A query of the token read (a minimum lifetime, say) would be appended here.
-        path: `/connections/${connectionId}/token`,
+        path: `/connections/${connectionId}/token${minTtl === undefined ? '' : `?min_ttl=${encodeURIComponent(minTtl)}`}`,
         repeat: 'safe',
       }),
 
@@ -119,6 +119,7 @@ function toCheck({ status, reason, detail }: z.infer<typeof statusSchema>): Conn
   if (status === 'active') return { status: 'active' }
   if (status === 'pending')
     return { status: 'pending', detail: detail || 'the person has not finished the consent yet' }
-  const state = reason ? `${status} (${reason})` : status
-  return { status: 'failed', detail: `${state}: ${detail || 'ask the person to connect again'}` }
+  const advice = detail || 'ask the person to connect again'
+  const state = reason && !advice.includes(reason) ? `${status} (${reason})` : status
+  return { status: 'failed', detail: `${state}: ${advice}` }
 }

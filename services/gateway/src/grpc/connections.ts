@@ -10,7 +10,7 @@ import type { Unary } from './unary.js'
 export function connectionMethods(operations: Operations, wrap: Unary['wrap']): UntypedServiceImplementation {
   return {
     RequestConnection: wrap(async (context, request, call) => {
-      const input = parseRequestConnection(withoutEmptyScopes(request))
+      const input = parseRequestConnection(withoutEmptyFields(request))
       const idempotencyKey = textOf(call.metadata, 'idempotency-key')
       const { spec, isReplay } = await operations.requestConnection(context, input, idempotencyKey)
       const message = {
@@ -26,7 +26,7 @@ export function connectionMethods(operations: Operations, wrap: Unary['wrap']): 
       message: await operations.checkConnection(context, connectionIdOf(request)),
     })),
     GetToken: wrap(async (context, request) => {
-      const answer = await operations.getToken(context, connectionIdOf(request))
+      const answer = await operations.getToken(context, connectionIdOf(request), undefined)
       return { message: { token: toStruct(readJsonObject(answer)) } }
     }),
     RefreshConnection: wrap(async (context, request) => {
@@ -42,8 +42,10 @@ const isObject = (request: unknown): request is Readonly<Record<string, unknown>
 const connectionIdOf = (request: unknown): string =>
   parseConnectionId(isObject(request) ? request.connection_id : undefined)
 
-// proto3 cannot tell an empty list from an absent one; JSON null is how the API says "the provider's default".
-function withoutEmptyScopes(request: unknown): unknown {
-  if (!isObject(request) || !Array.isArray(request.scopes) || request.scopes.length > 0) return request
-  return { ...request, scopes: null }
+// proto3 cannot tell an empty field from an absent one; both edges then mean "the provider's default" and "ask the person".
+function withoutEmptyFields(request: unknown): unknown {
+  if (!isObject(request)) return request
+  const { scopes, variables } = request
+  const isEmpty = (value: unknown): boolean => isObject(value) && Object.keys(value).length === 0
+  return { ...request, scopes: isEmpty(scopes) ? null : scopes, variables: isEmpty(variables) ? null : variables }
 }

@@ -1,5 +1,6 @@
+import { ServiceError } from '@dromos/contract'
 import { httpLimits, readJson } from '@dromos/runtime'
-import express from 'express'
+import express, { type Request } from 'express'
 import { parseConnectionId, parseRequestConnection } from '../input.js'
 import type { Operations } from '../operations.js'
 import type { ContextReader } from './call-context.js'
@@ -40,7 +41,8 @@ export function connectionRoutes(operations: Operations, contexts: ContextReader
       path: '/v1/token/:connection_id',
       async handle(request, response) {
         const context = contexts.caller(request, response)
-        relayJson(response, await operations.getToken(context, parseConnectionId(request.params.connection_id)))
+        const id = parseConnectionId(request.params.connection_id)
+        relayJson(response, await operations.getToken(context, id, readSingle(request, 'min_ttl')))
       },
     },
     {
@@ -57,4 +59,10 @@ export function connectionRoutes(operations: Operations, contexts: ContextReader
     { method: 'GET', path: '/v1/providers', handle: listProviders },
     { method: 'GET', path: '/v1/providers/metadata', handle: listProviders },
   ]
+}
+
+function readSingle(request: Request, name: string): string | undefined {
+  const value = request.query[name]
+  if (value === undefined || typeof value === 'string') return value
+  throw new ServiceError('invalid_request', `${name} must be given once`)
 }

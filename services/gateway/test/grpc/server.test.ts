@@ -50,7 +50,15 @@ describe.each(['oha.v1.OHAService', 'nexus.v1.NexusService'])('%s', (service) =>
     expect(consent.message).toEqual({ auth_url: 'https://idp/a', state: 's', scopes: [], provider_id: 'p', ...id })
     expect(consent.headers.get('idempotent-replayed')).toEqual(['true'])
     expect(broker.received[0]?.headers['idempotency-key']).toBe('i-1')
-    expect(JSON.parse(broker.received[0]?.body ?? '')).toMatchObject({ provider_id: 'p', scopes: null })
+    expect(JSON.parse(broker.received[0]?.body ?? '')).toEqual({
+      workspace_id: 'u',
+      provider_id: 'p',
+      return_url: 'https://app.example/done',
+      scopes: null,
+    })
+    const wish = { ...consentRequest, scopes: ['a'], variables: { shop: 'x' } }
+    await rpc.call(`/${service}/RequestConnection`, wish, key)
+    expect(JSON.parse(broker.received[1]?.body ?? '')).toMatchObject({ scopes: ['a'], variables: { shop: 'x' } })
     const check = await rpc.call(`/${service}/CheckConnection`, id, key)
     expect(check.message).toEqual({ status: 'pending', detail: 'open the link' })
     for (const method of ['GetToken', 'RefreshConnection'])

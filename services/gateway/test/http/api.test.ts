@@ -85,6 +85,9 @@ describe('a request that was not read', () => {
     [{ ...validRequest, user_id: 7 }, 'invalid_request', 'user_id must be a string'],
     [{ ...validRequest, provider_id: ['x'] }, 'invalid_request', 'provider_id must be a string'],
     [{ ...validRequest, scopes: 'a b' }, 'invalid_request', 'scopes must be a list of strings, or null'],
+    [{ ...validRequest, user_id: 'u'.repeat(256) }, 'invalid_request', 'user_id must have at most 255 characters'],
+    [{ ...validRequest, variables: ['x'] }, 'invalid_request', 'variables must be an object of strings'],
+    [{ ...validRequest, variables: { shop: 1 } }, 'invalid_request', 'variables must be an object of strings'],
     [{ ...validRequest, scopes: [1] }, 'invalid_request', 'scopes must be a list of strings, or null'],
   ])('names what is wrong with it, as a fault of the caller (fault 57): %j', async (body, code, message) => {
     const text = typeof body === 'string' ? body : JSON.stringify(body)
@@ -148,6 +151,24 @@ describe('an answer', () => {
       provider_name: 'lab',
       scopes: ['a'],
       return_url: 'https://app.example/done',
+    })
+  })
+
+  test('to a token read asks for the remaining lifetime the caller wants, once', async () => {
+    await call('GET', `/v1/token/${connectionId}?min_ttl=60&ignored=1`)
+    expect(broker.received[0]?.url).toBe(`/connections/${connectionId}/token?min_ttl=60`)
+    expect((await call('GET', `/v1/token/${connectionId}?min_ttl=1&min_ttl=2`)).status).toBe(400)
+  })
+
+  test('to request-connection passes URL variables on and ignores what v1 clients send besides', async () => {
+    const body = { ...validRequest, variables: { shop: 'a' }, action: 'read', metadata: { x: 1 }, unknown: true }
+    await call('POST', '/v1/request-connection', authenticated, JSON.stringify(body))
+    expect(JSON.parse(broker.received[0]?.body ?? '')).toEqual({
+      workspace_id: 'u',
+      provider_name: 'lab',
+      scopes: ['a'],
+      return_url: 'https://app.example/done',
+      variables: { shop: 'a' },
     })
   })
 
