@@ -12,11 +12,11 @@ import { problemOfValue, requiredFields } from './strategy.js'
 export const schemaLimits = { bytes: 16 * 1024, depth: 8, fields: 50, valueBytes: 8 * 1024 } as const
 
 /** One thing wrong with what was submitted. `field` is a name of the schema, undefined for the whole; never a value. */
-export type CredentialProblem = { field: string | undefined; message: string }
+export type FieldProblem = { field: string | undefined; message: string }
 
 /** `invalid_credentials` that keeps apart what is wrong where, so that a page can say it beside the field. */
-export class RefusedCredentials extends ServiceError {
-  constructor(readonly problems: readonly CredentialProblem[]) {
+export class RefusedFields extends ServiceError {
+  constructor(readonly problems: readonly FieldProblem[]) {
     const list = problems.map(({ field, message }) => `${field ?? 'credentials'} ${message}`)
     super('invalid_credentials', list.join('; '))
   }
@@ -73,7 +73,7 @@ function compileProblems(schema: JsonSchema): string[] {
 
 /**
  * Checks submitted credentials against the provider's schema and what its strategy needs, and gives back exactly the
- * values to seal. Types are strict: nothing is coerced or filled in. Throws `RefusedCredentials`.
+ * values to seal. Types are strict: nothing is coerced or filled in. Throws `RefusedFields`.
  */
 export function checkCredentials(
   provider: Pick<StaticProvider, 'credentialSchema' | 'strategy'>,
@@ -89,13 +89,13 @@ export function checkCredentials(
     if (message !== undefined) problems.push({ field, message })
   }
   const [first, ...rest] = problems
-  if (first !== undefined) throw new RefusedCredentials(onePerField([first, ...rest]))
+  if (first !== undefined) throw new RefusedFields(onePerField([first, ...rest]))
   return values
 }
 
 /** Sizes and shapes, before any pattern of the schema sees a value. */
 function flatValues(submitted: unknown): Record<string, unknown> {
-  if (!isSchemaObject(submitted)) throw new RefusedCredentials([{ field: undefined, message: 'must be an object' }])
+  if (!isSchemaObject(submitted)) throw new RefusedFields([{ field: undefined, message: 'must be an object' }])
   const entries = Object.entries(submitted)
   const isTooMuch = entries.length > schemaLimits.fields
   const isTooLong = entries.some(
@@ -103,10 +103,10 @@ function flatValues(submitted: unknown): Record<string, unknown> {
   )
   if (isTooMuch || isTooLong) {
     const message = `must be at most ${schemaLimits.fields} fields of ${schemaLimits.valueBytes} bytes each`
-    throw new RefusedCredentials([{ field: undefined, message }])
+    throw new RefusedFields([{ field: undefined, message }])
   }
   if (entries.some(([, value]) => typeof value === 'object'))
-    throw new RefusedCredentials([{ field: undefined, message: 'must be text, numbers or true and false, not nested' }])
+    throw new RefusedFields([{ field: undefined, message: 'must be text, numbers or true and false, not nested' }])
   return Object.fromEntries(entries)
 }
 
@@ -127,7 +127,7 @@ const kinds: Readonly<Record<string, string>> = {
   boolean: 'must be true or false',
 }
 
-function describe(error: ErrorObject): CredentialProblem {
+function describe(error: ErrorObject): FieldProblem {
   const pointed = error.instancePath.split('/')[1]?.replaceAll('~1', '/').replaceAll('~0', '~')
   const missing: unknown = error.params.missingProperty
   const field = pointed ?? (typeof missing === 'string' ? missing : undefined)
@@ -168,8 +168,8 @@ function describeField({ keyword, params }: ErrorObject): string {
   }
 }
 
-function onePerField(problems: readonly CredentialProblem[]): CredentialProblem[] {
-  const seen = new Map<string | undefined, CredentialProblem>()
+function onePerField(problems: readonly FieldProblem[]): FieldProblem[] {
+  const seen = new Map<string | undefined, FieldProblem>()
   for (const problem of problems) if (!seen.has(problem.field)) seen.set(problem.field, problem)
   return [...seen.values()]
 }

@@ -1,7 +1,5 @@
 import type { AnswerPaths } from './token-answer.js'
 import type { ProviderProfile } from './provider-profile.js'
-import { oauthSettings } from './oauth-settings.js'
-import { staticSettings } from './static-settings.js'
 import type { StrategyDefinition } from './strategy.js'
 
 // Owns what a provider is to the flows: a closed union of OAuth and static providers with every default resolved.
@@ -121,10 +119,3 @@ export type StaticProvider = {
 
 /** Secrets of an OAuth client, sealed at rest. Secrets are tried in order while a change is being rolled out. */
 export type ClientSecrets = { secrets: readonly string[]; privateKeyJwk: Readonly<Record<string, unknown>> | undefined }
-
-/** Resolves a stored profile. The profile passed `checkProfile` when it was written. */
-export function toProvider(identity: ProviderIdentity, profile: ProviderProfile): Provider {
-  return profile.auth_type === 'oauth2'
-    ? { kind: 'oauth2', identity, ...oauthSettings(profile) }
-    : { kind: 'static', identity, authType: profile.auth_type, ...staticSettings(profile, profile.auth_type) }
-}

@@ -1,74 +1,22 @@
 import type { ErrorReason } from '@dromos/contract'
 import type { ConnectionReason } from './connection.js'
 import type { RefreshPolicy } from './provider.js'
+import {
+  type Demand,
+  type Lease,
+  type RefreshEffect,
+  type RefreshEvent,
+  type RefreshResult,
+  refreshTimes,
+  type RefreshView,
+} from './refresh-protocol.js'
 import type { RefusalClass } from './token-refusal.js'
 
-// Owns the protocol of one refresh as a pure function: step(state, event) → the next state and the one effect to perform.
-// Does not own time, sockets or rows: flows/refresh-token.ts performs the effects and feeds back what happened.
+// Owns the order of one refresh as a pure function: step(state, event) → the next state and the one effect to perform.
+// Does not own time, sockets or rows: flows/refresh-effects.ts performs the effects and tells what happened.
 //
 // The rules it keeps: the lease with its fence is committed before the provider is called; an answer is captured before it
 // is judged; a dead grant is believed only after a second look; a doubtful call is repeated with the same refresh token.
-
-/** What the caller needs before it is content. */
-export type Demand = { kind: 'fresh'; minTtlMs: number } | { kind: 'newer_than'; version: number }
-
-/** The row as a reader sees it. */
-export type RefreshView = {
-  isActive: boolean
-  version: number
-  /** undefined = the provider promised no lifetime. */
-  remainingMs: number | undefined
-  hasRefreshToken: boolean
-  attempt: AttemptState
-  /** By the database's clock. */
-  isLeased: boolean
-  /** Milliseconds for which the leaseholder's liveness lock has been free on repeated looks; undefined = it lives or is unknown. */
-  ownerGoneMs: number | undefined
-  /** Milliseconds until the next attempt is allowed after a failed one; 0 = now. */
-  backoffMs: number
-}
-
-/** idle: nothing outstanding · sent: a call may be under way · in_doubt: outcome unknown · captured: stored, not judged. */
-export type AttemptState = 'idle' | 'sent' | 'in_doubt' | 'captured'
-
-export type Lease = { fence: number; previous: AttemptState; failCount: number }
-
-export type RefreshEvent =
-  | { type: 'started' }
-  | { type: 'viewed'; view: RefreshView }
-  | { type: 'waited'; elapsedMs: number }
-  | { type: 'granted'; lease: Lease }
-  | { type: 'refused' }
-  | { type: 'orphan_found' }
-  | { type: 'no_orphan' }
-  | { type: 'answered' }
-  | { type: 'declined'; refusal: RefusalClass; retryAfterMs: number | undefined }
-  | { type: 'not_sent' }
-  | { type: 'doubtful' }
-  | { type: 'stored' }
-  | { type: 'fenced' }
-  | { type: 'judged'; fault: ConnectionReason | undefined }
-  | { type: 'settled' }
-  | { type: 'released' }
-  | { type: 'filed' }
-
-export type RefreshEffect =
-  /** Read the row; with `looksAtOwner`, also look whether the leaseholder still lives. */
-  | { do: 'view'; looksAtOwner: boolean }
-  | { do: 'wait'; ms: number }
-  | { do: 'acquire'; takesOver: boolean }
-  | { do: 'seek_orphan' }
-  | { do: 'call' }
-  | { do: 'capture' }
-  | { do: 'adopt_orphan' }
-  | { do: 'file_orphan' }
-  | { do: 'judge' }
-  | { do: 'settle'; reason: ConnectionReason | undefined }
-  | { do: 'release'; attempt: 'idle' | 'in_doubt'; backoffMs: number; countsAsFailure: boolean }
-  | { do: 'nothing' }
-
-export type RefreshResult =
-  { kind: 'fresh' } | { kind: 'not_active' } | { kind: 'failed'; reason: ErrorReason; retryAfterMs: number | undefined }
 
 type At =
   | { at: 'start' | 'viewing' | 'waiting' | 'acquiring' | 'filing' }
@@ -80,22 +28,6 @@ type At =
 export type RefreshState = At & { demand: Demand; policy: RefreshPolicy; waitedMs: number; waits: number }
 
 type Step = [RefreshState, RefreshEffect]
-
-/** Milliseconds. The deadline of the call is strictly shorter than the lease; patience is longer than the lease. */
-export const refreshTimes = {
-  leaseMs: 15_000,
-  callDeadlineMs: 10_000,
-  /** Two looks at a dead owner must be this far apart, so that a live one that lost its session has time to return. */
-  ownerGoneMs: 1_500,
-  /** How long one caller waits for another replica's refresh. */
-  patienceMs: 20_000,
-  firstWaitMs: 10,
-  longestWaitMs: 150,
-  /** Wait before a doubtful call is repeated at a strict provider: the first request has surely ended by then. */
-  settleMs: 2_000,
-  firstBackoffMs: 1_000,
-  longestBackoffMs: 300_000,
-} as const
 
 export const startRefresh = (demand: Demand, policy: RefreshPolicy): RefreshState => ({
   at: 'start',

@@ -11,7 +11,7 @@ import type {
   StaticProvider,
 } from '../domain/provider.js'
 import type { ProviderProfile } from '../domain/provider-profile.js'
-import type { AttemptState, Lease } from '../domain/refresh-machine.js'
+import type { AttemptState, Lease } from '../domain/refresh-protocol.js'
 import type { TokenAnswer } from '../domain/token-answer.js'
 import type { TokenCall } from '../domain/token-refusal.js'
 import type { Caller, Role } from '../domain/caller.js'

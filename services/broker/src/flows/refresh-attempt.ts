@@ -3,7 +3,7 @@ import type { ConnectionKey } from '../domain/connection.js'
 import type { OAuthCredentials } from '../domain/credentials.js'
 import type { Actor, EventType } from '../domain/events.js'
 import type { ClientSecrets, OAuthProvider } from '../domain/provider.js'
-import type { Lease } from '../domain/refresh-machine.js'
+import type { Lease } from '../domain/refresh-protocol.js'
 import type { Grant, LeaseRow, OpenedGrant, Ports } from './ports.js'
 
 // Owns what one refresh attempt remembers between its effects (refresh-effects.ts). Does not own their order: that is

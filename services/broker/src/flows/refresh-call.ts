@@ -1,5 +1,5 @@
 import type { Endpoints } from '../domain/provider.js'
-import { type RefreshEvent, refreshTimes } from '../domain/refresh-machine.js'
+import { type RefreshEvent, refreshTimes } from '../domain/refresh-protocol.js'
 import { classifyRefusal, type TokenCall, type TokenRefusal } from '../domain/token-refusal.js'
 import { originsOf } from './granted-at.js'
 import type { Grant, LeaseRow } from './ports.js'

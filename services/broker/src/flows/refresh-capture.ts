@@ -1,5 +1,5 @@
 import { mergeAnswer, type OAuthCredentials } from '../domain/credentials.js'
-import type { RefreshEvent } from '../domain/refresh-machine.js'
+import type { RefreshEvent } from '../domain/refresh-protocol.js'
 import type { CapturedCredentials } from './ports.js'
 import { fenceOf, type RefreshAttempt, reportOf, viewed } from './refresh-attempt.js'
 

@@ -1,4 +1,4 @@
-import type { RefreshEffect, RefreshEvent } from '../domain/refresh-machine.js'
+import type { RefreshEffect, RefreshEvent } from '../domain/refresh-protocol.js'
 import type { RefreshAttempt } from './refresh-attempt.js'
 import { callProvider } from './refresh-call.js'
 import { adoptOrphan, captureAnswer, fileOrphan, seekOrphan } from './refresh-capture.js'

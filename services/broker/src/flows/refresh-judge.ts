@@ -1,7 +1,7 @@
 import { ServiceError } from '@dromos/contract'
 import type { ConnectionReason } from '../domain/connection.js'
 import { isHeaderSafe, type OAuthCredentials } from '../domain/credentials.js'
-import type { RefreshEvent } from '../domain/refresh-machine.js'
+import type { RefreshEvent } from '../domain/refresh-protocol.js'
 import type { LeaseRow } from './ports.js'
 import { type RefreshAttempt, viewed } from './refresh-attempt.js'
 

@@ -1,7 +1,7 @@
 import { ServiceError } from '@dromos/contract'
 import type { ConnectionReason } from '../domain/connection.js'
 import type { OAuthCredentials } from '../domain/credentials.js'
-import { type RefreshEffect, type RefreshEvent, refreshTimes } from '../domain/refresh-machine.js'
+import { type RefreshEffect, type RefreshEvent, refreshTimes } from '../domain/refresh-protocol.js'
 import { openCredentials } from './open-credentials.js'
 import type { LeaseRow } from './ports.js'
 import { fenceOf, type RefreshAttempt, reportOf, viewed } from './refresh-attempt.js'

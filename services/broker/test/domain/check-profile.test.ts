@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import { checkProfile } from '../../src/domain/check-profile.js'
-import { toProvider } from '../../src/domain/provider.js'
+import { toProvider } from '../../src/domain/resolve-profile.js'
 import { scopesToRequest } from '../../src/domain/scopes.js'
 
 const oauth = {

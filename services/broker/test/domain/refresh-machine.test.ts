@@ -1,16 +1,14 @@
 import { describe, expect, test } from '@jest/globals'
 import type { RefreshPolicy } from '../../src/domain/provider.js'
+import { type RefreshState, startRefresh, step } from '../../src/domain/refresh-machine.js'
 import {
   type Demand,
   type Lease,
   type RefreshEffect,
   type RefreshEvent,
-  type RefreshState,
   type RefreshView,
   refreshTimes,
-  startRefresh,
-  step,
-} from '../../src/domain/refresh-machine.js'
+} from '../../src/domain/refresh-protocol.js'
 
 const strict: RefreshPolicy = {
   mode: 'rotates',

@@ -1,0 +1,143 @@
+import { ServiceError } from '@dromos/contract'
+import type { FlowSecrets } from '../domain/authorization-request.js'
+import type { Account } from '../domain/connection.js'
+import { isHeaderSafe, mergeAnswer, type OAuthCredentials } from '../domain/credentials.js'
+import type { Actor } from '../domain/events.js'
+import type { ClientSecrets, OAuthProvider } from '../domain/provider.js'
+import { missingScopes } from '../domain/scopes.js'
+import { ConsentFailure } from './consent-failure.js'
+import { originsOf } from './granted-at.js'
+import type { Grant, Ports } from './ports.js'
+import { type Recognised, tenantActor } from './recognise-callback.js'
+
+type CompletePorts = Pick<Ports, 'providers' | 'connections' | 'tokenEndpoint' | 'idTokens' | 'vault' | 'report'>
+
+/**
+ * Phases 4 to 8: exchange the code once, store what came before judging it, verify, activate, report. Answers the provider's
+ * name. Throws `ConsentFailure` for everything that ends the consent.
+ */
+export async function completeConsent(
+  ports: CompletePorts,
+  request: Recognised,
+  secrets: FlowSecrets,
+  code: string,
+  actor: Actor,
+): Promise<string> {
+  const found = await ports.providers.find(request.providerId)
+  const provider = found?.provider
+  // A9: the endpoints are the snapshot's, so only a changed client makes the exchange pointless.
+  if (found === undefined || provider?.kind !== 'oauth2' || provider.clientId !== request.snapshot.clientId)
+    throw new ConsentFailure('provider_changed', 'token_exchange_failed', { error: 'provider_changed' })
+  if (provider.identity.isDeleted) throw new ConsentFailure('provider_deleted', 'provider_not_found')
+
+  const startedAtMs = performance.now()
+  const grant = await exchange(ports, provider, found.secrets, request, secrets, code) // 4
+  const durationMs = Math.round(performance.now() - startedAtMs)
+  const credentials = credentialsOf(provider, request, grant)
+  await capture(ports, request, credentials) // 5
+  const account = await verify(ports, provider, request, secrets, credentials) // 6
+  await activate(ports, provider, request, account) // 7
+  await ports.report({
+    type: 'oauth_flow_completed', // 8
+    actor: tenantActor(actor, request),
+    connectionId: request.key.connectionId,
+    data: {
+      provider_id: request.providerId,
+      duration_ms: durationMs,
+      has_id_token: credentials.idToken !== undefined,
+      missing_scopes: missingScopes(request.scopes, credentials.scope),
+    },
+  })
+  return provider.identity.name
+}
+
+async function exchange(
+  ports: CompletePorts,
+  provider: OAuthProvider,
+  clientSecrets: ClientSecrets,
+  request: Recognised,
+  secrets: FlowSecrets,
+  code: string,
+): Promise<Grant> {
+  const result = await ports.tokenEndpoint.exchange(provider, clientSecrets, {
+    snapshot: request.snapshot,
+    code,
+    codeVerifier: request.snapshot.usesPkce ? secrets.codeVerifier : undefined,
+    scopes: request.scopes,
+  })
+  switch (result.kind) {
+    case 'answer':
+      if (result.answer.answer.accessToken === undefined)
+        throw new ConsentFailure('provider_bad_response', 'token_exchange_failed', { error: 'no_access_token' })
+      return result.answer
+    case 'refusal':
+      throw new ConsentFailure('token_exchange_failed', 'token_exchange_failed', {
+        error: result.refusal.error ?? 'refused',
+        http_status: result.refusal.httpStatus,
+      })
+    case 'unsent':
+    case 'in_doubt':
+      throw new ConsentFailure('token_exchange_failed', 'token_exchange_failed', { error: result.kind })
+  }
+}
+
+function credentialsOf(provider: OAuthProvider, request: Recognised, grant: Grant): OAuthCredentials {
+  const merged = mergeAnswer(undefined, grant.answer, grant.receivedAtMs, provider.answer.defaultExpiresInSeconds)
+  // An id_token nobody asked for is not verified, so it is not kept either.
+  return request.snapshot.expectsIdToken ? merged : { ...merged, idToken: undefined }
+}
+
+async function capture(ports: CompletePorts, request: Recognised, credentials: OAuthCredentials): Promise<void> {
+  const { tenantId, connectionId } = request.key
+  const sealed = ports.vault.seal(JSON.stringify(credentials), {
+    tenantId,
+    recordId: connectionId,
+    field: 'credentials',
+    version: 1,
+  })
+  const captured = { sealed, expiresAtMs: credentials.expiresAtMs, grantedScope: credentials.scope }
+  if (!(await ports.connections.captureFirst(request.key, captured)))
+    throw new ServiceError('consent_already_used', 'this connection is not waiting for a consent')
+}
+
+async function verify(
+  ports: CompletePorts,
+  provider: OAuthProvider,
+  request: Recognised,
+  secrets: FlowSecrets,
+  credentials: OAuthCredentials,
+): Promise<Account | undefined> {
+  if (!isHeaderSafe(credentials.accessToken))
+    throw new ConsentFailure('token_unusable', 'token_exchange_failed', { error: 'token_unusable' })
+  if (!request.snapshot.expectsIdToken) return undefined
+  if (credentials.idToken === undefined)
+    throw new ConsentFailure('id_token_missing', 'id_token_verification_failed', { error: 'missing' })
+  try {
+    return await ports.idTokens.verify(provider, credentials.idToken, {
+      endpoints: request.snapshot.endpoints,
+      clientId: request.snapshot.clientId,
+      nonce: provider.idToken.nonce === 'required' ? secrets.nonce : undefined,
+      accessToken: credentials.accessToken,
+      occasion: 'login',
+    })
+  } catch (error) {
+    if (error instanceof ServiceError)
+      throw new ConsentFailure('id_token_invalid', 'id_token_verification_failed', { error: error.reason })
+    throw error
+  }
+}
+
+async function activate(
+  ports: CompletePorts,
+  provider: OAuthProvider,
+  request: Recognised,
+  account: Account | undefined,
+): Promise<void> {
+  const isActive = await ports.connections.activate(request.key, {
+    account,
+    variables: request.variables ?? {},
+    grantedToClientId: provider.clientId,
+    grantedAtOrigin: originsOf(request.snapshot.endpoints),
+  })
+  if (!isActive) throw new ServiceError('consent_already_used', 'this connection is not waiting for a consent')
+}

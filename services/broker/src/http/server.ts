@@ -1,0 +1,67 @@
+import {
+  answerErrors,
+  assignRequestId,
+  type Logger,
+  logRequests,
+  refuseUnknownRoute,
+  sendSecurityHeaders,
+} from '@dromos/runtime'
+import express, { type Express, type RequestHandler } from 'express'
+import type { Config } from '../config.js'
+import type { Ports } from '../flows/ports.js'
+import type { Refresher } from '../flows/refresh-token.js'
+import type { ConsentSettings } from '../flows/start-connection.js'
+import type { Reporting } from '../reporting.js'
+import { captureRouter } from './capture.js'
+import { connectionsRouter } from './connections.js'
+import { browserConsentRouter, consentSpecRouter } from './consent.js'
+import { assignActor, guard } from './guard.js'
+import { auditRouter, type Health, operationsRouter } from './operations.js'
+import { answerBrowserErrors } from './pages/error-page.js'
+import { providersRouter } from './providers.js'
+
+// Owns the order in which things happen to a request, on one screen. Does not own any route's meaning.
+
+export type ServerDependencies = {
+  ports: Ports & { refresher: Refresher }
+  settings: ConsentSettings
+  config: Config
+  reporting: Reporting
+  health: Health
+  metrics: RequestHandler | undefined
+  log: Logger
+}
+
+export function createServer({
+  ports,
+  settings,
+  config,
+  reporting,
+  health,
+  metrics,
+  log,
+}: ServerDependencies): Express {
+  const app = express()
+  app.disable('x-powered-by')
+  app.set('etag', false) // answers are secrets or small: nothing is worth a conditional request
+  app.set('query parser', 'simple') // a repeated parameter arrives as an array and is refused
+
+  app.use(assignRequestId, sendSecurityHeaders)
+  app.use(logRequests(log, reporting.observeRequest))
+  app.use(assignActor(config))
+
+  // open: operators' probes, and browsers on their way through a consent
+  app.use(operationsRouter(health, metrics))
+  app.use(browserConsentRouter(ports, settings), captureRouter({ ports, settings }), answerBrowserErrors(log))
+
+  // everything below needs a key
+  app.use(guard(config, ports))
+  app.use(consentSpecRouter(ports, settings))
+  app.use(connectionsRouter(ports))
+  app.use(providersRouter(ports))
+  app.use(auditRouter(ports))
+
+  app.use(refuseUnknownRoute)
+  app.use(answerErrors(log))
+  return app
+}
