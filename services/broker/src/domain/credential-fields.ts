@@ -23,13 +23,13 @@ export type FormField = {
   isSecret: boolean
 }
 
-export const isSchemaObject = (value: unknown): value is Record<string, unknown> =>
+export const isRecord = (value: unknown): value is Record<string, unknown> =>
   typeof value === 'object' && value !== null && !Array.isArray(value)
 
 /** The fields of a credential schema with their own schemas, in the order they are written. */
 export const fieldSchemasOf = (schema: JsonSchema): [string, JsonSchema][] =>
-  isSchemaObject(schema.properties)
-    ? Object.entries(schema.properties).map(([name, field]) => [name, isSchemaObject(field) ? field : {}])
+  isRecord(schema.properties)
+    ? Object.entries(schema.properties).map(([name, field]) => [name, isRecord(field) ? field : {}])
     : []
 
 /** Derives the form from a credential schema that passed `schemaProblems`. `needed` are fields the strategy cannot do without. */

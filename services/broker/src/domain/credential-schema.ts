@@ -2,7 +2,7 @@ import { ServiceError } from '@dromos/contract'
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
 import ajvFormats from 'ajv-formats'
 import { Ajv2020 } from 'ajv/dist/2020.js'
-import { fieldSchemasOf, isSchemaObject, type JsonSchema } from './credential-fields.js'
+import { fieldSchemasOf, isRecord, type JsonSchema } from './credential-fields.js'
 import type { StaticProvider } from './provider.js'
 import { problemOfValue, requiredFields } from './strategy.js'
 
@@ -26,7 +26,7 @@ export class RefusedFields extends ServiceError {
 export function schemaProblems(schema: JsonSchema, required: readonly string[]): string[] {
   const text = JSON.stringify(schema)
   if (Buffer.byteLength(text) > schemaLimits.bytes) return [`must have at most ${schemaLimits.bytes} bytes`]
-  if (schema.type !== 'object' || !isSchemaObject(schema.properties))
+  if (schema.type !== 'object' || !isRecord(schema.properties))
     return ['must have the type "object" and list its fields in "properties"']
   const problems = [...structureProblems(schema, 1), ...fieldProblems(schema, required)]
   return problems.length > 0 ? [...new Set(problems)] : compileProblems(schema)
@@ -95,7 +95,7 @@ export function checkCredentials(
 
 /** Sizes and shapes, before any pattern of the schema sees a value. */
 function flatValues(submitted: unknown): Record<string, unknown> {
-  if (!isSchemaObject(submitted)) throw new RefusedFields([{ field: undefined, message: 'must be an object' }])
+  if (!isRecord(submitted)) throw new RefusedFields([{ field: undefined, message: 'must be an object' }])
   const entries = Object.entries(submitted)
   const isTooMuch = entries.length > schemaLimits.fields
   const isTooLong = entries.some(

@@ -24,3 +24,10 @@ function render(value: HtmlValue): string {
   if (typeof value === 'object') return value.map(render).join('')
   return String(value).replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
 }
+
+/** Attributes of one element; `true` is an attribute without a value, undefined leaves it out. Names are ours, never input. */
+export const attributes = (values: Readonly<Record<string, string | number | true | undefined>>): Html[] =>
+  Object.entries(values).flatMap(([name, value]) => {
+    if (value === undefined) return []
+    return new Html(value === true ? [`${name} `] : [`${name}="`, '" '], [value === true ? '' : value])
+  })

@@ -4,8 +4,8 @@ import { styleElement, styleSource } from './style-sheet.js'
 
 // Owns the frame and the headers of every page. Does not own what stands in it.
 
-/** A page before it has a frame: `title` is also its only `<h1>`. */
-export type Page = { title: string; main: Html }
+/** A page before it has a frame: the title is also its only `<h1>`, unless that is given. */
+export type Page = { title: string; heading?: string; main: Html }
 
 /** The whole document. No script, no image, no font: one inline style sheet, allowed by its hash. */
 export const renderPage = (page: Page): string =>
@@ -21,7 +21,7 @@ export const renderPage = (page: Page): string =>
       </head>
       <body>
         <main>
-          <h1>${page.title}</h1>
+          <h1>${page.heading ?? page.title}</h1>
           ${page.main}
         </main>
       </body>
