@@ -1,0 +1,191 @@
+import type { LookupFunction } from 'node:net'
+import { Client, type Dispatcher } from 'undici'
+
+// Owns one HTTP request on a connection of its own: deadlines, caps, and the exact knowledge whether it was sent.
+// Does not own where it may go: outbound-fetch.ts checked and pinned that.
+
+export type OutboundRequest = {
+  url: string
+  method: 'GET' | 'POST'
+  headers?: Readonly<Record<string, string>>
+  body?: string
+  /** Cap of the answer's body; `status` reads nothing beyond the head. */
+  reads: 'status' | { upToBytes: number }
+  /** Asked when the socket is connected (TLS done), right before head and body are written. */
+  mayStillSend?: () => boolean
+}
+
+export type UnsentCause =
+  'address_refused' | 'dns_failed' | 'connect_timeout' | 'connect_failed' | 'tls_failed' | 'too_late'
+export type DoubtCause =
+  'answer_timeout' | 'connection_lost' | 'headers_too_large' | 'answer_too_large' | 'content_encoding' | 'not_http'
+
+export type OutboundAnswer = {
+  status: number
+  contentType: string | undefined
+  retryAfter: string | undefined
+  body: string
+}
+
+export type OutboundResult =
+  | ({ kind: 'answer' } & OutboundAnswer)
+  /** Not one byte of the request left. */
+  | { kind: 'unsent'; why: UnsentCause }
+  | { kind: 'in_doubt'; why: DoubtCause }
+
+/** Milliseconds. `total` counts from before the name is resolved. */
+export type OutboundLimits = { connectMs: number; headersMs: number; totalMs: number; headerBytes: number }
+
+export type OutboundContext = {
+  limits: OutboundLimits
+  /** Monotonic. */
+  startedAtMs: number
+  certificateAuthorities: readonly string[] | undefined
+  /** Aborts everything under way when the process closes. */
+  closing: AbortSignal
+}
+
+/** Sends the request once, to the pinned addresses. Never throws, never follows, never repeats. */
+export async function callOnce(
+  url: URL,
+  lookup: LookupFunction,
+  request: OutboundRequest,
+  context: OutboundContext,
+): Promise<OutboundResult> {
+  const { limits, certificateAuthorities } = context
+  // A connection per call: a kept one may be half dead, and a token request on it would be in doubt for nothing. No TLS
+  // session is reused either, because Node does not compare the host name again on a resumed session.
+  const client = new Client(url.origin, {
+    connect: {
+      lookup,
+      timeout: limits.connectMs,
+      maxCachedSessions: 0,
+      rejectUnauthorized: true, // whatever NODE_TLS_REJECT_UNAUTHORIZED says
+      minVersion: 'TLSv1.2',
+      ...(certificateAuthorities === undefined ? {} : { ca: [...certificateAuthorities] }),
+    },
+    maxHeaderSize: limits.headerBytes,
+    headersTimeout: 0, // our own timers: the library's are rounded to seconds
+    bodyTimeout: 0,
+  })
+  try {
+    return await new Promise<OutboundResult>((resolve) => dispatch(client, url, request, context, resolve))
+  } finally {
+    client.destroy().catch(() => undefined)
+  }
+}
+
+function dispatch(
+  client: Client,
+  url: URL,
+  request: OutboundRequest,
+  context: OutboundContext,
+  resolve: (result: OutboundResult) => void,
+): void {
+  const timers: NodeJS.Timeout[] = []
+  const end = (result: OutboundResult): void => {
+    timers.forEach(clearTimeout)
+    context.closing.removeEventListener('abort', close)
+    resolve(result) // the first result counts; the connection is destroyed next
+  }
+  const call = createCall(request, end)
+  const close = (): void => call.fail('connect_failed', 'connection_lost')
+  const { limits } = context
+  const after = (ms: number, act: () => void): void => void timers.push(setTimeout(act, Math.max(ms, 0)))
+  const elapsedMs = performance.now() - context.startedAtMs
+  after(limits.connectMs - elapsedMs, () => call.timeOut('unsent'))
+  after(limits.totalMs - elapsedMs, () => call.fail('connect_timeout', 'answer_timeout'))
+  context.closing.addEventListener('abort', close)
+  client.dispatch(
+    {
+      path: `${url.pathname}${url.search}`,
+      method: request.method,
+      headers: { 'user-agent': 'dromos', 'accept-encoding': 'identity', ...request.headers },
+      body: request.body ?? null,
+      reset: true,
+    },
+    {
+      ...call.handler,
+      onRequestStart(controller) {
+        if (call.start(controller)) after(limits.headersMs, () => call.timeOut('unanswered'))
+      },
+    },
+  )
+}
+
+type Call = {
+  handler: Dispatcher.DispatchHandler
+  /** False when the request was dropped in the last moment. */
+  start(controller: Dispatcher.DispatchController): boolean
+  timeOut(whileStill: 'unsent' | 'unanswered'): void
+  fail(ifUnsent: UnsentCause, ifSent: DoubtCause): void
+}
+
+function createCall(request: OutboundRequest, settle: (result: OutboundResult) => void): Call {
+  let isSent = false
+  let isOver = false
+  let head: { status: number; contentType: string | undefined; retryAfter: string | undefined } | undefined
+  let receivedBytes = 0
+  const chunks: Buffer[] = []
+  const capBytes = request.reads === 'status' ? 0 : request.reads.upToBytes
+  const end = (result: OutboundResult): void => {
+    isOver = true
+    settle(result)
+  }
+  const answer = (): void => {
+    if (head !== undefined) end({ kind: 'answer', ...head, body: new TextDecoder().decode(Buffer.concat(chunks)) })
+  }
+  const fail = (ifUnsent: UnsentCause, ifSent: DoubtCause): void =>
+    end(isSent ? { kind: 'in_doubt', why: ifSent } : { kind: 'unsent', why: ifUnsent })
+
+  return {
+    fail,
+    timeOut(whileStill) {
+      const isPast = whileStill === 'unsent' ? isSent : head !== undefined
+      if (!isPast) fail('connect_timeout', 'answer_timeout')
+    },
+    start(controller) {
+      // What was given up as unsent must stay unsent.
+      isSent = !isOver && request.mayStillSend?.() !== false
+      if (isSent) return true
+      end({ kind: 'unsent', why: 'too_late' })
+      controller.abort(new Error('too late to send'))
+      return false
+    },
+    handler: {
+      onResponseStart(_controller, status, headers) {
+        if (status < 200) return // RFC 9110 section 15.2: informational, the real one follows
+        head = { status, contentType: first(headers['content-type']), retryAfter: first(headers['retry-after']) }
+        // The body of a redirect is of no use, and it is never followed.
+        if (request.reads === 'status' || (status >= 300 && status < 400)) return answer()
+        const encoding = first(headers['content-encoding']) ?? 'identity'
+        if (encoding.toLowerCase() !== 'identity') return end({ kind: 'in_doubt', why: 'content_encoding' })
+        if (Number(first(headers['content-length'])) > capBytes) end({ kind: 'in_doubt', why: 'answer_too_large' })
+      },
+      onResponseData(_controller, chunk) {
+        receivedBytes += chunk.length
+        if (receivedBytes > capBytes) end({ kind: 'in_doubt', why: 'answer_too_large' })
+        else chunks.push(chunk)
+      },
+      onResponseEnd: answer,
+      onResponseError: (_controller, error) => fail(unsentCause(error), doubtCause(error)),
+    },
+  }
+}
+
+const first = (value: string | string[] | undefined): string | undefined => (Array.isArray(value) ? value[0] : value)
+
+const codeOf = (error: Error): string => ('code' in error ? String(error.code) : '')
+
+function unsentCause(error: Error): UnsentCause {
+  const code = codeOf(error)
+  if (code === 'UND_ERR_CONNECT_TIMEOUT' || code === 'ETIMEDOUT') return 'connect_timeout'
+  // Errors of the socket are plain errno names; those of TLS and of certificates are longer words.
+  return code === 'EPROTO' || (code.includes('_') && !code.startsWith('UND_')) ? 'tls_failed' : 'connect_failed'
+}
+
+function doubtCause(error: Error): DoubtCause {
+  const code = codeOf(error)
+  if (code === 'UND_ERR_HEADERS_OVERFLOW' || code === 'HPE_HEADER_OVERFLOW') return 'headers_too_large'
+  return code.startsWith('HPE_') ? 'not_http' : 'connection_lost'
+}

@@ -1,0 +1,70 @@
+import { setMaxListeners } from 'node:events'
+import { createAddressRules, type AddressRules } from './address-rules.js'
+import { callOnce, type OutboundLimits, type OutboundRequest, type OutboundResult } from './outbound-call.js'
+import { chooseTarget, isEndpointAcceptable, resolveByDns, type Resolve, type Target } from './outbound-target.js'
+
+// Owns the egress guard: everything the broker fetches goes through here. Does not own what an answer means.
+// No redirect is followed, no proxy variable is read, no address outside the rules is connected to.
+
+export type Outbound = {
+  /** Sends one request, once. Never throws: what went wrong is a closed vocabulary without any of the provider's text. */
+  send(request: OutboundRequest): Promise<OutboundResult>
+  /** True when a URL from metadata may be used: https, or http inside an allowed private network. */
+  accepts(url: string): boolean
+  /** Ends every call under way. */
+  close(): void
+}
+
+export type OutboundOptions = {
+  /** CIDR networks that may be reached although they are private; plain http is accepted there and nowhere else. */
+  allowedPrivateNetworks: readonly string[]
+  /** Called with the host name of each refused target. */
+  onRefused(hostname: string): void
+  resolve?: Resolve
+  limits?: Partial<OutboundLimits>
+  /** PEM certificates to trust instead of the platform's. */
+  certificateAuthorities?: readonly string[]
+}
+
+/** Total is shorter than a refresh lease (15 s): a call never outlives the right to make it. */
+const standardLimits: OutboundLimits = { connectMs: 3_000, headersMs: 5_000, totalMs: 10_000, headerBytes: 32_768 }
+
+export function createOutbound(options: OutboundOptions): Outbound {
+  const rules = createAddressRules(options.allowedPrivateNetworks)
+  const limits = { ...standardLimits, ...options.limits }
+  const closing = new AbortController()
+  setMaxListeners(0, closing.signal) // one listener per call under way
+  return {
+    async send(request) {
+      const startedAtMs = performance.now()
+      const target = await resolveInTime(request.url, rules, options.resolve ?? resolveByDns, limits.connectMs)
+      switch (target.kind) {
+        case 'refused':
+          options.onRefused(target.hostname)
+          return { kind: 'unsent', why: 'address_refused' }
+        case 'unresolved':
+          return { kind: 'unsent', why: 'dns_failed' }
+        case 'pinned': {
+          const { certificateAuthorities } = options
+          const context = { limits, startedAtMs, certificateAuthorities, closing: closing.signal }
+          return callOnce(target.url, target.lookup, request, context)
+        }
+      }
+    },
+    accepts: (url) => isEndpointAcceptable(url, rules),
+    close: () => closing.abort(),
+  }
+}
+
+// A system resolver cannot be cancelled; it may take its time, we do not wait for it.
+async function resolveInTime(url: string, rules: AddressRules, resolve: Resolve, timeoutMs: number): Promise<Target> {
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<Target>((give) => {
+    timer = setTimeout(() => give({ kind: 'unresolved' }), timeoutMs)
+  })
+  try {
+    return await Promise.race([chooseTarget(url, rules, resolve), late])
+  } finally {
+    clearTimeout(timer)
+  }
+}
