@@ -10,20 +10,22 @@ export type Config = Readonly<{
   /** The gateway's own identity at the broker. */
   brokerApiKey: string | undefined
   brokerTimeoutMs: number
-  stateKey: Buffer | undefined
+  /** A state signed by any of them passes the capture routes; with none, the broker alone judges. */
+  stateKeys: readonly Buffer[]
   corsOrigins: readonly string[]
   /** `refuse` answers 401 to a caller without a credential; `lend-own-key` lets it act with the gateway's key. */
   anonymousCallers: 'refuse' | 'lend-own-key'
   trustedProxies: Networks
   grpcTls: Readonly<{ cert: Buffer; key: Buffer }> | undefined
   logLevel: string
+  drainDeadlineMs: number
 }>
 
 /** Every variable the gateway reads; secrets may come from a file through `NAME_FILE`. */
 export const configNames = [
   'PORT', 'PORT_HTTP', 'PORT_GRPC', 'METRICS_PORT', 'METRICS_ON_MAIN_PORT', 'BROKER_BASE_URL', 'BROKER_API_KEY',
-  'BROKER_TIMEOUT_MS', 'STATE_KEY', 'CORS_ALLOWED_ORIGINS', 'REQUIRE_API_KEY', 'TRUSTED_PROXIES', 'GRPC_TLS_CERT',
-  'GRPC_TLS_KEY', 'LOG_LEVEL',
+  'BROKER_TIMEOUT_MS', 'STATE_KEY', 'STATE_KEYS_RETIRED', 'CORS_ALLOWED_ORIGINS', 'REQUIRE_API_KEY', 'TRUSTED_PROXIES', 'GRPC_TLS_CERT',
+  'GRPC_TLS_KEY', 'LOG_LEVEL', 'DRAIN_DEADLINE_MS',
 ] as const // prettier-ignore
 
 const logLevels = ['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent']
@@ -46,12 +48,14 @@ export function parseConfig(environment: Environment, readFile?: (path: string) 
     brokerBaseUrl: readBrokerUrl(values, problems),
     brokerApiKey,
     brokerTimeoutMs: read.wholeNumber('BROKER_TIMEOUT_MS', 30_000, 100, 300_000),
-    stateKey: readStateKey(values.STATE_KEY, problems),
+    stateKeys: readStateKeys(values.STATE_KEY, read.list('STATE_KEYS_RETIRED'), problems),
     corsOrigins: readOrigins(read.list('CORS_ALLOWED_ORIGINS'), problems),
     anonymousCallers: requireApiKey === 'false' ? 'lend-own-key' : 'refuse',
     trustedProxies: readProxies(read.list('TRUSTED_PROXIES'), problems),
     grpcTls: readGrpcTls(values, problems),
     logLevel: read.oneOf('LOG_LEVEL', logLevels, 'info'),
+    // Below the 30 s that orchestrators wait between SIGTERM and SIGKILL.
+    drainDeadlineMs: read.wholeNumber('DRAIN_DEADLINE_MS', 25_000, 0, 600_000),
   }
   if (problems.length > 0) throw new ConfigurationError(problems)
   return Object.freeze(config)
@@ -101,11 +105,17 @@ function readBrokerUrl(values: Environment, problems: string[]): string {
   return text.replace(/\/+$/, '')
 }
 
-function readStateKey(text: string | undefined, problems: string[]): Buffer | undefined {
-  if (text === undefined) return undefined
-  const key = Buffer.from(text, 'base64')
-  if (key.length !== 32 || key.toString('base64') !== text) problems.push('STATE_KEY: use standard base64 of 32 bytes')
-  return key
+function readStateKeys(current: string | undefined, retired: readonly string[], problems: string[]): readonly Buffer[] {
+  if (current === undefined) {
+    if (retired.length > 0) problems.push('STATE_KEYS_RETIRED: is of no use without STATE_KEY')
+    return []
+  }
+  const read = (name: string, text: string): Buffer => {
+    const key = Buffer.from(text, 'base64')
+    if (key.length !== 32 || key.toString('base64') !== text) problems.push(`${name}: use standard base64 of 32 bytes`)
+    return key
+  }
+  return [read('STATE_KEY', current), ...retired.map((text) => read('STATE_KEYS_RETIRED', text))]
 }
 
 function readOrigins(origins: readonly string[], problems: string[]): readonly string[] {

@@ -2,9 +2,6 @@ import { createLogger, exitOnFailedStart, runService } from '@dromos/runtime'
 import { startGateway } from './app.js'
 import { parseConfig, type Config } from './config.js'
 
-// Below the 30 s that orchestrators wait between SIGTERM and SIGKILL.
-const drainDeadlineMs = 25_000
-
 function readConfig(): Config {
   try {
     return parseConfig(process.env)
@@ -15,4 +12,4 @@ function readConfig(): Config {
 
 const config = readConfig()
 const log = createLogger({ service: 'gateway', level: config.logLevel })
-await runService({ start: () => startGateway(config, log), log, drainDeadlineMs })
+await runService({ start: () => startGateway(config, log), log, drainDeadlineMs: config.drainDeadlineMs })

@@ -24,21 +24,22 @@ describe('the configuration', () => {
       brokerBaseUrl: 'http://localhost:8080',
       brokerApiKey: undefined,
       brokerTimeoutMs: 30_000,
-      stateKey: undefined,
+      stateKeys: [],
       corsOrigins: [],
       anonymousCallers: 'refuse',
       grpcTls: undefined,
       logLevel: 'info',
+      drainDeadlineMs: 25_000,
     })
     expect(trustedProxies.contains('127.0.0.1')).toBe(false)
   })
 
   test('takes PORT for PORT_HTTP, trims the broker URL and decodes the state key', () => {
     const config = parseConfig({ PORT: '80', BROKER_BASE_URL: 'https://broker.internal/x/', STATE_KEY: stateKey })
-    expect([config.httpPort, config.brokerBaseUrl, config.stateKey?.length]).toEqual([
+    expect([config.httpPort, config.brokerBaseUrl, config.stateKeys.map(({ length }) => length)]).toEqual([
       80,
       'https://broker.internal/x',
-      32,
+      [32],
     ])
   })
 
@@ -81,6 +82,12 @@ describe('the configuration', () => {
       ]), // prettier-ignore
     )
     expect(problems.join()).not.toMatch(/hunter2|c2VjcmV0/)
+  })
+
+  test('takes retired state keys beside the current one, and not without it', () => {
+    const retired = [Buffer.alloc(32, 1), Buffer.alloc(32, 2)].map((key) => key.toString('base64')).join(',')
+    expect(parseConfig({ STATE_KEY: stateKey, STATE_KEYS_RETIRED: retired }).stateKeys).toHaveLength(3)
+    expect(problemsOf({ STATE_KEYS_RETIRED: retired })).toHaveLength(1)
   })
 
   test.each(['AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8', 'short', `${stateKey}AA==`])(

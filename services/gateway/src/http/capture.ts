@@ -11,14 +11,14 @@ import type { Route } from './routes.js'
 
 /**
  * The routes of an application that shows the credential form itself. No API key: a state is good for one pending
- * connection, and a browser calls. With a `stateKey`, foreign states end here.
+ * connection, and a browser calls. With `stateKeys`, foreign states end here.
  */
-export function captureRoutes(broker: BrokerClient, contexts: ContextReader, stateKey: Buffer | undefined): Route[] {
+export function captureRoutes(broker: BrokerClient, contexts: ContextReader, stateKeys: readonly Buffer[]): Route[] {
   const acceptState = (value: unknown): string => {
     if (value === undefined || value === null || value === '')
       throw new ServiceError('missing_fields', 'missing: state')
     if (typeof value !== 'string') throw new ServiceError('invalid_request', 'state must be a single string')
-    if (stateKey !== undefined) assertSignedState(value, stateKey)
+    if (stateKeys.length > 0) assertSignedState(value, stateKeys)
     return value
   }
   return [

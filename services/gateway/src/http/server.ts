@@ -37,7 +37,7 @@ export function listRoutes({ config, broker, operations, reporting }: HttpParts)
   })
   return [
     ...connectionRoutes(operations, contexts),
-    ...captureRoutes(broker, contexts, config.stateKey),
+    ...captureRoutes(broker, contexts, config.stateKeys),
     ...forwardRoutes(broker, contexts),
     ...probeRoutes(broker),
     ...(config.metrics === 'main' ? [metricsRoute(reporting.registry)] : []),

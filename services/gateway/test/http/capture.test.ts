@@ -20,7 +20,11 @@ beforeAll(async () => {
     }
     return response.writeHead(302, { Location: redirect, 'Set-Cookie': 'bind=; Max-Age=0' }).end()
   })
-  gateway = await startTestGateway({ BROKER_BASE_URL: broker.url, STATE_KEY: stateKey.toString('base64') })
+  gateway = await startTestGateway({
+    BROKER_BASE_URL: broker.url,
+    STATE_KEY: Buffer.alloc(32, 8).toString('base64'),
+    STATE_KEYS_RETIRED: stateKey.toString('base64'),
+  })
 })
 beforeEach(() => {
   broker.received.splice(0)
