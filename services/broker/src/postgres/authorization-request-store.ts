@@ -1,0 +1,118 @@
+import type { AuthorizationRequest, ConsentBinding, FlowSnapshot } from '../domain/authorization-request.js'
+import type { AuthorizationRequestStore, Vault } from '../flows/ports.js'
+import type { Database } from './database.js'
+import { openFlowSecrets, sealFlowSecrets } from './flow-secrets.js'
+import { query } from './query.js'
+
+const columns = `r.tenant_id, r.id, r.connection_id, r.workspace_id, r.provider_id, r.purpose, r.binding, r.scopes, r.return_url,
+  r.variables, r.snapshot, r.browser_digest, r.claimed_at is not null as is_claimed, r.expires_at <= now() as is_expired`
+
+type Columns = {
+  tenant_id: string
+  id: string
+  connection_id: string
+  workspace_id: string
+  provider_id: string
+  purpose: AuthorizationRequest['purpose']
+  binding: ConsentBinding
+  scopes: string[]
+  return_url: string
+  variables: Record<string, string> | null
+  snapshot: FlowSnapshot | null
+  browser_digest: string | null
+  is_claimed: boolean
+  is_expired: boolean
+}
+
+// The lock makes parallel claimers wait; each then sees the row as the one before left it. RETURNING would show the row
+// after the update, without its secrets, so they are taken from the locked row.
+const claimStatement = `
+  with held as (
+    select tenant_id, id, sealed_secrets, claimed_at is not null as is_used, expires_at <= now() as is_expired
+    from authorization_requests where tenant_id = :tenantId and id = :id
+    for update
+  ), claimed as (
+    update authorization_requests r set claimed_at = now(), sealed_secrets = null
+    from held where r.tenant_id = held.tenant_id and r.id = held.id and not held.is_used and not held.is_expired
+    returning r.id
+  )
+  select held.is_used, held.is_expired, held.sealed_secrets, exists (select 1 from claimed) as is_claimed from held`
+
+type ClaimColumns = { is_used: boolean; is_expired: boolean; sealed_secrets: Buffer | null; is_claimed: boolean }
+
+const isOpen = 'claimed_at is null and expires_at > now()'
+
+export function createAuthorizationRequestStore({ knex }: Database, vault: Vault): AuthorizationRequestStore {
+  const updates = async (sql: string, bindings: Parameters<typeof query>[2]): Promise<boolean> =>
+    (await query(knex, `${sql} returning id`, bindings)).length === 1
+  return {
+    async find(tenantId, id) {
+      const sql = `select ${columns} from authorization_requests r where r.tenant_id = :tenantId and r.id = :id`
+      const [row] = await query<Columns>(knex, sql, { tenantId, id })
+      return row && toRequest(row)
+    },
+
+    async findByLink(id) {
+      const sql = `select ${columns} from authorization_requests r where r.id = :id limit 2`
+      const rows = await query<Columns>(knex, sql, { id })
+      // The id is unique within a tenant only; two of 160 random bits do not meet by chance.
+      return rows.length === 1 && rows[0] ? toRequest(rows[0]) : undefined
+    },
+
+    async secrets(tenantId, id) {
+      const [row] = await query<{ connection_id: string; sealed_secrets: Buffer | null }>(
+        knex,
+        `select connection_id, sealed_secrets from authorization_requests
+         where tenant_id = :tenantId and id = :id and claimed_at is null`,
+        { tenantId, id },
+      )
+      if (!row?.sealed_secrets) return undefined
+      return openFlowSecrets(vault, { id, key: { tenantId, connectionId: row.connection_id } }, row.sealed_secrets)
+    },
+
+    bindBrowser: ({ key, id }, browserDigest) =>
+      updates(
+        `update authorization_requests set browser_digest = :browserDigest
+         where tenant_id = :tenantId and id = :id and ${isOpen}`,
+        { tenantId: key.tenantId, id, browserDigest },
+      ),
+
+    complete: (request, supplied) =>
+      updates(
+        `update authorization_requests
+         set variables = :variables::jsonb, snapshot = :snapshot::jsonb, sealed_secrets = :sealedSecrets
+         where tenant_id = :tenantId and id = :id and ${isOpen} and variables is null`,
+        {
+          tenantId: request.key.tenantId,
+          id: request.id,
+          variables: JSON.stringify(supplied.variables),
+          snapshot: supplied.snapshot && JSON.stringify(supplied.snapshot),
+          sealedSecrets: sealFlowSecrets(vault, request, supplied.secrets),
+        },
+      ),
+
+    async claim(request) {
+      const bindings = { tenantId: request.key.tenantId, id: request.id }
+      const [row] = await query<ClaimColumns>(knex, claimStatement, bindings)
+      if (!row?.is_claimed) return { kind: row?.is_expired && !row.is_used ? 'expired' : 'used' }
+      const secrets = row.sealed_secrets ? openFlowSecrets(vault, request, row.sealed_secrets) : undefined
+      return { kind: 'claimed', secrets }
+    },
+  }
+}
+
+const toRequest = (row: Columns): AuthorizationRequest => ({
+  id: row.id,
+  key: { tenantId: row.tenant_id, connectionId: row.connection_id },
+  workspaceId: row.workspace_id,
+  providerId: row.provider_id,
+  purpose: row.purpose,
+  binding: row.binding,
+  scopes: row.scopes,
+  returnUrl: row.return_url,
+  variables: row.variables ?? undefined,
+  snapshot: row.snapshot ?? undefined,
+  browserDigest: row.browser_digest ?? undefined,
+  isClaimed: row.is_claimed,
+  isExpired: row.is_expired,
+})

@@ -1,0 +1,72 @@
+import type { AttemptState } from '../domain/refresh-protocol.js'
+import type { LeaseRow } from '../flows/ports.js'
+import { toView, type ViewColumns, viewColumns } from './connection-store.js'
+
+export type LeaseColumns = ViewColumns & {
+  provider_id: string
+  version: string
+  fence: string
+  expires_at: Date | null
+  sealed_credentials: Buffer | null
+  attempt_state: AttemptState
+  is_leased: boolean
+  owner_gone_ms: number | null
+  backoff_ms: number
+  account_issuer: string | null
+  account_subject: string | null
+  variables: Record<string, string>
+  granted_to_client_id: string | null
+  granted_at_origin: string | null
+}
+
+const leaseColumns = `${viewColumns}, c.provider_id, c.version, c.fence, c.expires_at, c.sealed_credentials, c.attempt_state,
+  coalesce(c.lease_until > now(), false) as is_leased,
+  greatest(coalesce(extract(epoch from c.backoff_until - now()) * 1000, 0), 0)::float8 as backoff_ms,
+  c.account_issuer, c.account_subject, c.variables, c.granted_to_client_id, c.granted_at_origin`
+
+export const viewStatement = `select ${leaseColumns}, null::float8 as owner_gone_ms
+  from connections c where c.tenant_id = :tenantId and c.id = :connectionId`
+
+/**
+ * The same, and a look at whether the owner's liveness lock is free. It is only telling while PostgreSQL has not restarted
+ * since the lease was taken: a crash frees everybody's locks. The shared mode lets many waiters look at once, while the
+ * owner's exclusive lock keeps them all out. The first sighting is kept in the row for waiters to come.
+ */
+export const viewOwnerStatement = `
+  with probe as materialized (
+    select tenant_id, id, fence, suspect_since, pg_try_advisory_xact_lock_shared(lease_owner) as is_free
+    from connections
+    where tenant_id = :tenantId and id = :connectionId and lease_until > now()
+      and lease_incarnation = pg_postmaster_start_time()
+  ), marked as (
+    update connections c set suspect_since = case when probe.is_free then now() end
+    from probe
+    where c.tenant_id = probe.tenant_id and c.id = probe.id and c.fence = probe.fence
+      and (c.suspect_since is null) = probe.is_free
+    returning c.id
+  )
+  select ${leaseColumns},
+    case when probe.is_free
+      then greatest(extract(epoch from now() - coalesce(probe.suspect_since, now())) * 1000, 0)::float8 end as owner_gone_ms
+  from connections c left join probe on probe.id = c.id
+  where c.tenant_id = :tenantId and c.id = :connectionId`
+
+export const toLeaseRow = (row: LeaseColumns): LeaseRow => ({
+  ...toView(row),
+  providerId: row.provider_id,
+  version: Number(row.version),
+  fence: Number(row.fence),
+  expiresAtMs: row.expires_at?.getTime(),
+  sealedCredentials: row.sealed_credentials ?? undefined,
+  attempt: row.attempt_state,
+  isLeased: row.is_leased,
+  ownerGoneMs: row.owner_gone_ms ?? undefined,
+  backoffMs: Math.ceil(row.backoff_ms),
+  account:
+    row.account_issuer !== null && row.account_subject !== null
+      ? { issuer: row.account_issuer, subject: row.account_subject }
+      : undefined,
+  variables: row.variables,
+  grantedToClientId: row.granted_to_client_id ?? undefined,
+  grantedAtOrigin: row.granted_at_origin ?? undefined,
+})
