@@ -1,7 +1,7 @@
 // Owns what operators look at: liveness, readiness, metrics, the audit.
 // Does not own what is counted or recorded: reporting.ts.
 import { ServiceError } from '@dromos/contract'
-import { refuseMethod, type MetricsRegistry } from '@dromos/runtime'
+import { refuseMethod } from '@dromos/runtime'
 import { Router, type RequestHandler } from 'express'
 import { requireRole } from '../domain/caller.js'
 import type { AuditRow, Ports } from '../flows/ports.js'
@@ -9,8 +9,8 @@ import { callerOf } from './guard.js'
 import { singleQuery } from './input.js'
 import { readCursor, readLimit, takePage } from './paging.js'
 
-/** What must hold for this process to serve, by name. A check fails by answering false, by throwing and by taking too long. */
-export type Health = Readonly<Record<'database' | 'migrations' | 'vault', () => Promise<boolean>>>
+/** What readiness looks at. The database is reachable when the pending migrations could be asked for. */
+export type Health = { pendingMigrations(): Promise<readonly string[]>; isVaultUsable(): boolean }
 
 const checkTimeoutMs = 2_000
 
@@ -35,32 +35,28 @@ export function operationsRouter(health: Health, metrics: RequestHandler | undef
   return router
 }
 
-/** Prometheus text. Labels hold no ids, addresses or URLs. */
-export const metricsHandler =
-  (registry: MetricsRegistry): RequestHandler =>
-  async (_request, response) => {
-    const text = await registry.metrics()
-    // Not through express, which would reorder the parameters of the type.
-    response.setHeader('Content-Type', registry.contentType)
-    response.end(text)
-  }
-
-type Checks = Record<string, 'ok' | 'failed'>
+type Outcome = 'ok' | 'failed'
+type Checks = { database: Outcome; migrations: Outcome; vault: Outcome }
 
 async function runChecks(health: Health): Promise<Checks> {
-  const outcomes = Object.entries(health).map(async ([name, check]) => [name, await runCheck(check)] as const)
-  return Object.fromEntries(await Promise.all(outcomes))
+  const pending = await within(checkTimeoutMs, health.pendingMigrations())
+  return {
+    database: pending === undefined ? 'failed' : 'ok',
+    migrations: pending?.length === 0 ? 'ok' : 'failed',
+    vault: health.isVaultUsable() ? 'ok' : 'failed',
+  }
 }
 
-async function runCheck(check: () => Promise<boolean>): Promise<'ok' | 'failed'> {
+/** undefined when the work fails or takes longer. */
+async function within<Result>(timeoutMs: number, work: Promise<Result>): Promise<Result | undefined> {
   let timer: NodeJS.Timeout | undefined
-  const tooLong = new Promise<boolean>((resolve) => {
-    timer = setTimeout(() => resolve(false), checkTimeoutMs)
+  const tooLong = new Promise<undefined>((resolve) => {
+    timer = setTimeout(() => resolve(undefined), timeoutMs)
   })
   try {
-    return (await Promise.race([check(), tooLong])) ? 'ok' : 'failed'
+    return await Promise.race([work, tooLong])
   } catch {
-    return 'failed'
+    return undefined
   } finally {
     clearTimeout(timer)
   }
