@@ -65,7 +65,7 @@ export function createProviderStore({ knex }: Database, vault: Vault): ProviderS
         query(
           knex,
           `insert into provider_profiles (id, name, auth_type, profile, strategy, sealed_secrets)
-           values (:id, :name, :authType, :profile::jsonb, :strategy::jsonb, :sealedSecrets)`,
+           values (:id, :name, :authType, :profile::json, :strategy::jsonb, :sealedSecrets)`,
           { id, ...profileBindings(profile), sealedSecrets: secrets && sealSecrets(vault, id, 1, secrets) },
         ),
       )

@@ -29,7 +29,7 @@ export async function replaceProvider(
     await query(
       inside,
       `update provider_profiles
-       set name = :name, auth_type = :authType, profile = :profile::jsonb, strategy = :strategy::jsonb,
+       set name = :name, auth_type = :authType, profile = :profile::json, strategy = :strategy::jsonb,
            sealed_secrets = :sealedSecrets, version = version + 1, updated_at = now()
        where id = :id and version = :version`,
       { ...replacement, id, sealedSecrets: resealed(vault, { id, version }, held.sealed_secrets, change) },
