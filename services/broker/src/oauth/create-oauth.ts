@@ -1,0 +1,43 @@
+import type { Ports } from '../flows/ports.js'
+import { authorizationUrls } from './authorization-url.js'
+import { createCredentialCheck } from './credential-check.js'
+import { createIdTokenVerifier } from './id-token.js'
+import { createKeySets } from './key-sets.js'
+import { createMetadataSource } from './metadata.js'
+import { observing, type Observer } from './observe.js'
+import { createOutbound, type OutboundOptions } from './outbound-fetch.js'
+import { createTokenEndpoint } from './token-endpoint.js'
+
+// Owns everything the broker says to a provider: metadata, authorization URLs, token requests, id_tokens, credential checks.
+// Does not own what follows from an answer (flows/), nor provider profiles (domain/).
+
+export type OAuthOptions = OutboundOptions & {
+  now(): Date
+  observeDiscovery?: Observer
+  observeVerification?: Observer
+}
+
+export type OAuth = Pick<Ports, 'metadata' | 'authorization' | 'tokenEndpoint' | 'idTokens' | 'credentialCheck'> & {
+  /** Ends every call under way; call it when the flows have been drained. */
+  close(): void
+}
+
+/** Joins the OAuth adapters over one egress guard. Throws a sentence on a malformed network in the options. */
+export function createOAuth(options: OAuthOptions): OAuth {
+  const { now, observeDiscovery = ignore, observeVerification = ignore } = options
+  const outbound = createOutbound(options)
+  return {
+    metadata: createMetadataSource(outbound, { now, observe: observing(observeDiscovery) }),
+    authorization: authorizationUrls,
+    tokenEndpoint: createTokenEndpoint({ outbound, now }),
+    idTokens: createIdTokenVerifier({
+      keySets: createKeySets(outbound, { now }),
+      now,
+      observe: observing(observeVerification),
+    }),
+    credentialCheck: createCredentialCheck(outbound),
+    close: () => outbound.close(),
+  }
+}
+
+const ignore: Observer = () => undefined

@@ -1,0 +1,105 @@
+import { customFetch, genericGrantRequest, type ClientAuth, type CustomFetch } from 'openid-client'
+import type { OAuthProvider } from '../domain/provider.js'
+import type { TokenCall } from '../domain/token-refusal.js'
+import type { Grant, TokenEndpoint } from '../flows/ports.js'
+import { clientAuthentications } from './client-authentication.js'
+import { clientConfiguration } from './client.js'
+import type { Outbound } from './outbound-fetch.js'
+import { exchangeRequest, refreshRequest, type TokenRequest } from './token-request.js'
+import { readTokenCall } from './token-wire.js'
+
+// Owns one call of a token endpoint: the library builds and authenticates it, the egress guard sends it, we read the
+// answer. Does not own when to call, nor what an answer or refusal means for a connection.
+
+const maxTokenAnswerBytes = 262_144
+
+/** Milliseconds after which no further client secret is tried: all tries together fit into a refresh lease. */
+const lastTryStartsWithinMs = 5_000
+
+type TokenEndpointDependencies = { outbound: Outbound; now(): Date }
+
+export function createTokenEndpoint(dependencies: TokenEndpointDependencies): TokenEndpoint {
+  return {
+    exchange: (provider, secrets, input) =>
+      callWithSecrets(dependencies, provider, exchangeRequest(provider, secrets, input)),
+    refresh: (provider, secrets, input) =>
+      callWithSecrets(dependencies, provider, refreshRequest(provider, secrets, input)),
+  }
+}
+
+/** One request per client secret, the next one only on `invalid_client`: a refused client has used up nothing. */
+async function callWithSecrets(
+  dependencies: TokenEndpointDependencies,
+  provider: OAuthProvider,
+  request: TokenRequest,
+): Promise<TokenCall<Grant>> {
+  const startedAtMs = performance.now()
+  let call: TokenCall<Grant> = { kind: 'unsent', why: 'no_client_secret' }
+  for (const authentication of await authenticationsFor(provider, request)) {
+    call = await callOnce(dependencies, provider, request, authentication)
+    const isOurClient = call.kind === 'refusal' && call.refusal.error === 'invalid_client'
+    if (!isOurClient || performance.now() - startedAtMs > lastTryStartsWithinMs) break
+  }
+  return call
+}
+
+async function authenticationsFor(provider: OAuthProvider, request: TokenRequest): Promise<readonly ClientAuth[]> {
+  try {
+    return await clientAuthentications(provider, request.secrets, request.audience)
+  } catch {
+    return [] // an unusable key: the error could quote it
+  }
+}
+
+async function callOnce(
+  { outbound, now }: TokenEndpointDependencies,
+  provider: OAuthProvider,
+  request: TokenRequest,
+  authentication: ClientAuth,
+): Promise<TokenCall<Grant>> {
+  let call: TokenCall<Grant> = { kind: 'unsent', why: 'request_not_built' }
+  const configuration = clientConfiguration(
+    { issuer: request.audience, token_endpoint: request.url },
+    request.clientId,
+    authentication,
+  )
+  configuration.timeout = 0 // the egress guard has the deadlines
+  configuration[customFetch] = async (url, options) => {
+    const result = await outbound.send({
+      url,
+      method: 'POST',
+      ...shape(provider, options),
+      reads: { upToBytes: maxTokenAnswerBytes },
+      mayStillSend: request.mayStillSend,
+    })
+    const receivedAtMs = now().getTime()
+    const read = readTokenCall(result, provider.answer, receivedAtMs)
+    call = read.kind === 'answer' ? { kind: 'answer', answer: { answer: read.answer, receivedAtMs } } : read
+    return blankAnswer()
+  }
+  try {
+    await genericGrantRequest(configuration, request.grantType, { ...request.parameters })
+  } catch {
+    // Only building or signing can fail here, before the fetch: `call` still says that nothing was sent.
+  }
+  return call
+}
+
+/**
+ * What the library gets to judge in place of the answer. Given the real one it refuses what providers do send (an odd
+ * `token_type`, a form), after they have rotated, and throws errors whose `cause` holds the tokens (measured).
+ */
+const blankAnswer = (): Response => Response.json({ access_token: 'read-elsewhere', token_type: 'bearer' })
+
+/** The body as the provider wants it: a form (RFC 6749 section 4.1.3) or a JSON object (Atlassian, Square). */
+function shape(
+  { bodyFormat }: OAuthProvider,
+  { body, headers }: Parameters<CustomFetch>[1],
+): { body: string; headers: Record<string, string> } {
+  const form = body instanceof URLSearchParams ? body : new URLSearchParams()
+  const { authorization } = headers
+  const common = { accept: 'application/json', ...(authorization === undefined ? {} : { authorization }) }
+  return bodyFormat === 'json'
+    ? { body: JSON.stringify(Object.fromEntries(form)), headers: { ...common, 'content-type': 'application/json' } }
+    : { body: form.toString(), headers: { ...common, 'content-type': 'application/x-www-form-urlencoded' } }
+}

@@ -1,0 +1,61 @@
+import type { ClientSecrets, Endpoints, OAuthProvider } from '../domain/provider.js'
+import type { TokenEndpoint } from '../flows/ports.js'
+
+/** One request to a token endpoint, before client authentication is added. */
+export type TokenRequest = {
+  grantType: 'authorization_code' | 'refresh_token'
+  clientId: string
+  secrets: ClientSecrets
+  url: string
+  /** Names the authorization server in client assertions. */
+  audience: string
+  parameters: Readonly<Record<string, string>>
+  mayStillSend: () => boolean
+}
+
+type ExchangeInput = Parameters<TokenEndpoint['exchange']>[2]
+type RefreshInput = Parameters<TokenEndpoint['refresh']>[2]
+
+/** RFC 6749 section 4.1.3. Everything comes from the snapshot the consent began with, nothing from the callback's URL. */
+export function exchangeRequest(provider: OAuthProvider, secrets: ClientSecrets, input: ExchangeInput): TokenRequest {
+  const { snapshot, code, codeVerifier, scopes } = input
+  return {
+    grantType: 'authorization_code',
+    clientId: snapshot.clientId,
+    secrets,
+    url: snapshot.endpoints.token,
+    audience: audienceOf(snapshot.endpoints),
+    parameters: {
+      ...provider.parameters.token,
+      ...(provider.scopes.onExchange ? scopeParameter(provider, scopes) : {}),
+      ...(codeVerifier === undefined ? {} : { code_verifier: codeVerifier }),
+      code,
+      redirect_uri: snapshot.redirectUri,
+    },
+    mayStillSend: () => true,
+  }
+}
+
+/** RFC 6749 section 6, plus what some providers want repeated (GitLab: `redirect_uri`). */
+export function refreshRequest(provider: OAuthProvider, secrets: ClientSecrets, input: RefreshInput): TokenRequest {
+  return {
+    grantType: 'refresh_token',
+    clientId: provider.clientId,
+    secrets,
+    url: input.endpoints.refresh,
+    audience: audienceOf(input.endpoints),
+    parameters: {
+      ...provider.parameters.refresh,
+      ...(provider.scopes.onRefresh ? scopeParameter(provider, input.scopes) : {}),
+      ...(provider.redirectUriOnRefresh ? { redirect_uri: input.redirectUri } : {}),
+      refresh_token: input.refreshToken,
+    },
+    mayStillSend: input.mayStillSend,
+  }
+}
+
+const scopeParameter = ({ scopes: { parameter, separator } }: OAuthProvider, scopes: readonly string[]) =>
+  scopes.length === 0 ? {} : { [parameter]: scopes.join(separator) }
+
+// RFC 7523 section 3 lets both name the server; the issuer cannot be mistaken for another endpoint's.
+const audienceOf = ({ issuer, token }: Endpoints): string => issuer ?? token
