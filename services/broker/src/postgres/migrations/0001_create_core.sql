@@ -6,6 +6,8 @@ create table tenants (
   name text not null,
   created_at timestamptz not null default now()
 );
+-- where keys from the environment belong
+insert into tenants (id, name) values ('default', 'default');
 
 create table clients (
   id text not null,
