@@ -1,19 +1,23 @@
-import type { Knex } from 'knex'
 import type { CanaryStore } from '../flows/ports.js'
-import { mapErrors } from './database-errors.js'
-
-type Row = { key_id: string; envelope: Buffer }
+import type { Database } from './database.js'
+import { query } from './query.js'
 
 /** Canaries of the encryption keys; a handful of rows. */
-export function createCanaryStore(knex: Knex): CanaryStore {
+export function createCanaryStore(knex: Database['knex']): CanaryStore {
   return {
     async list() {
-      const rows = await mapErrors(() => knex<Row>('vault_canaries').select('key_id', 'envelope').orderBy('key_id'))
+      const rows = await query<{ key_id: string; envelope: Buffer }>(
+        knex,
+        'select key_id, envelope from vault_canaries order by key_id',
+      )
       return rows.map((row) => ({ keyId: row.key_id, envelope: row.envelope }))
     },
     async add(keyId, envelope) {
-      const row = { key_id: keyId, envelope }
-      await mapErrors(() => knex<Row>('vault_canaries').insert(row).onConflict('key_id').ignore())
+      await query(
+        knex,
+        'insert into vault_canaries (key_id, envelope) values (:keyId, :envelope) on conflict (key_id) do nothing',
+        { keyId, envelope },
+      )
     },
   }
 }

@@ -7,7 +7,7 @@ export type DatabaseOptions = {
   url: string
   /** Sessions for ordinary work; five more serve the hot read, the commit lane and the liveness lock. */
   poolSize: number
-  ssl?: pg.PoolConfig['ssl']
+  ssl?: pg.PoolConfig['ssl'] | undefined
   applicationName: string
   /** False behind a pooler in transaction mode: no named statements, no session settings, no session lock. */
   preparedStatements: boolean

@@ -9,10 +9,11 @@ import { migrate, readMigrations } from './migrator.js'
  * Throws ServiceError: `database_unavailable` with one sentence for a person, or why the migrations are refused.
  */
 export async function migrateDatabase(
-  url: string,
+  database: { url: string; ssl?: pg.ClientConfig['ssl'] | undefined },
   on: { applied(name: string): void; warning(sentence: string): void },
 ): Promise<string[]> {
-  const client = connectable(url)
+  const { url } = database
+  const client = connectable(database)
   client.on('error', () => undefined) // a session ended by the server fails the query that notices
   try {
     await client.connect()
@@ -29,10 +30,11 @@ export async function migrateDatabase(
   }
 }
 
-function connectable(url: string): pg.Client {
+function connectable({ url, ssl }: Parameters<typeof migrateDatabase>[0]): pg.Client {
   try {
     return new pg.Client({
       connectionString: url,
+      ...(ssl === undefined ? {} : { ssl }),
       application_name: 'dromos-migrate',
       connectionTimeoutMillis: 10_000,
       keepAlive: true,

@@ -1,0 +1,119 @@
+import { isIP } from 'node:net'
+import { setTimeout as pause } from 'node:timers/promises'
+import { ServiceError } from '@dromos/contract'
+import type { AuditEntry } from '../domain/events.js'
+import type { Database } from './database.js'
+import { isUnreachable } from './database-errors.js'
+import { query } from './query.js'
+
+const insertStatement = `
+  insert into audit_events (created_at, tenant_id, connection_id, event_type, event_data, client_id, key_id, request_id,
+                            ip_address, user_agent)
+  select created_at, tenant_id, connection_id, event_type, event_data, client_id, key_id, request_id, ip_address, user_agent
+  from jsonb_to_recordset(:rows::jsonb) as row (created_at timestamptz, tenant_id text, connection_id text, event_type text,
+    event_data jsonb, client_id text, key_id text, request_id text, ip_address inet, user_agent text)`
+
+const gatherMs = 2
+const batchRows = 500
+const capacity = 20_000
+const appendPatienceMs = 5_000
+const closePatienceMs = 5_000
+const longestPauseMs = 2_000
+
+type Pending = { row: Record<string, unknown>; done(): void; failed(error: unknown): void }
+
+export type AuditWriter = { append(entry: AuditEntry): Promise<void>; close(): Promise<void> }
+
+/**
+ * Writes entries in the order they came, many in one statement. While the database is away they wait here, up to a number;
+ * an `append` that waits long is refused with `database_unavailable`, and its entry is still written later. After an
+ * ambiguous commit a batch is written again: an entry may stand there twice, never not at all.
+ */
+export function createAuditWriter(database: Database, now: () => Date): AuditWriter {
+  const queue: Pending[] = []
+  let writing: Promise<void> | undefined
+  let closesAtMs = Infinity
+
+  const drain = async (): Promise<void> => {
+    await pause(gatherMs)
+    let pauseMs = 25
+    while (queue.length > 0) {
+      const batch = queue.slice(0, batchRows)
+      const isWritten = await writeBatch(database, batch)
+      if (isWritten) {
+        queue.splice(0, batch.length)
+        pauseMs = 25
+      } else if (performance.now() > closesAtMs) {
+        for (const each of queue.splice(0)) each.failed(unavailable())
+      } else {
+        await pause(pauseMs)
+        pauseMs = Math.min(pauseMs * 2, closesAtMs === Infinity ? longestPauseMs : 100)
+      }
+    }
+  }
+
+  return {
+    append(entry) {
+      if (queue.length >= capacity || closesAtMs !== Infinity) return Promise.reject(unavailable())
+      const written = new Promise<void>((done, failed) => queue.push({ row: toRow(entry, now()), done, failed }))
+      writing ??= drain().finally(() => (writing = undefined))
+      return withPatience(written)
+    },
+    async close() {
+      closesAtMs = performance.now() + closePatienceMs
+      await writing
+    },
+  }
+}
+
+/** True when the entries need no further attempt: written, or refused one by one. */
+async function writeBatch(database: Database, batch: readonly Pending[]): Promise<boolean> {
+  try {
+    await query(database.knex, insertStatement, { rows: JSON.stringify(batch.map((each) => each.row)) })
+    for (const each of batch) each.done()
+    return true
+  } catch (error) {
+    if (isUnreachable(error)) return false
+    const [only] = batch
+    if (batch.length === 1) only?.failed(error)
+    // One entry that the table refuses must not take the others with it.
+    else for (const each of batch) while (!(await writeBatch(database, [each]))) await pause(longestPauseMs)
+    return true
+  }
+}
+
+async function withPatience(written: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined
+  const impatience = new Promise<never>((_resolve, reject) => {
+    timer = setTimeout(() => reject(unavailable()), appendPatienceMs).unref()
+  })
+  await Promise.race([written, impatience]).finally(() => clearTimeout(timer))
+}
+
+const unavailable = (): ServiceError =>
+  new ServiceError('database_unavailable', 'the audit cannot be written now: try again shortly', {
+    retryAfterSeconds: 2,
+  })
+
+const toRow = (entry: AuditEntry, at: Date): Record<string, unknown> => ({
+  created_at: at.toISOString(),
+  tenant_id: storable(entry.tenantId),
+  connection_id: storable(entry.connectionId),
+  event_type: entry.eventType,
+  event_data: entry.eventData,
+  client_id: storable(entry.clientId),
+  key_id: storable(entry.keyId),
+  request_id: storable(entry.requestId),
+  ip_address: toInet(entry.ipAddress),
+  user_agent: storable(entry.userAgent?.slice(0, 512)),
+})
+
+// PostgreSQL stores neither NUL nor half a surrogate pair.
+const storable = (text: string | undefined): string | undefined =>
+  text?.replaceAll('\u0000', '').replace(/\p{Surrogate}/gu, '')
+
+/** An address PostgreSQL can read; a zone (`fe80::1%eth0`) means nothing off its host. */
+function toInet(address: string | undefined): string | undefined {
+  const plain = address?.split('%')[0] ?? ''
+  return isIP(plain) === 0 ? undefined : plain
+}

@@ -1,0 +1,43 @@
+import type { Ports, Vault } from '../flows/ports.js'
+import { createAuditStore } from './audit-store.js'
+import { createAuthorizationRequestStore } from './authorization-request-store.js'
+import { createClientStore } from './client-store.js'
+import { createConnectionStore } from './connection-store.js'
+import type { Database } from './database.js'
+import { mapErrors } from './database-errors.js'
+import { createIdempotencyStore } from './idempotency-store.js'
+import { createLeaseStore } from './lease-store.js'
+import { startLiveness } from './liveness.js'
+import { pendingMigrations } from './migrator.js'
+import { createOrphanStore } from './orphan-store.js'
+import { createProviderStore } from './provider-store.js'
+
+export type Stores = Pick<
+  Ports,
+  'providers' | 'connections' | 'authorizationRequests' | 'leases' | 'clients' | 'idempotency' | 'audit'
+> & {
+  /** Migrations of this code that the database lacks; for readiness. */
+  pendingMigrations(): Promise<string[]>
+  /** Writes what the audit still holds and gives the liveness lock back; before the database's own `close`. */
+  close(): Promise<void>
+}
+
+/** The store part of Ports over one database. */
+export function createStores(options: { database: Database; vault: Vault; now: () => Date }): Stores {
+  const { database, vault, now } = options
+  const liveness = startLiveness(database)
+  const audit = createAuditStore(database, now)
+  return {
+    providers: createProviderStore(database, vault),
+    connections: createConnectionStore(database, vault),
+    authorizationRequests: createAuthorizationRequestStore(database, vault),
+    leases: { ...createLeaseStore(database, liveness), ...createOrphanStore(database) },
+    clients: createClientStore(database, now),
+    idempotency: createIdempotencyStore(database, vault),
+    audit,
+    pendingMigrations: () => mapErrors(() => pendingMigrations(database.reader)),
+    async close() {
+      await Promise.all([audit.close(), liveness.close()])
+    },
+  }
+}
