@@ -1,6 +1,6 @@
 import { oauthError } from '../answer.js'
 import type { ProviderState } from '../state.js'
-import type { GrantDecision } from './token.js'
+import type { GrantDecision } from './grant-decision.js'
 
 /** RFC 6749 section 6, with the provider's rotation policy. */
 export function redeemRefreshToken(state: ProviderState, form: Record<string, string>): GrantDecision {

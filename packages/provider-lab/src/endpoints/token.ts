@@ -3,14 +3,12 @@ import { createHash } from 'node:crypto'
 import { jsonAnswer, noStore, oauthError, type Answer } from '../answer.js'
 import { refuseClient } from '../client-auth.js'
 import type { AuthorizationCode } from '../grants.js'
-import { mintTokens, type MintRequest } from '../mint.js'
+import { mintTokens } from '../mint.js'
 import type { LabRequest } from '../request.js'
 import type { ProviderState } from '../state.js'
 import type { GrantType } from '../switches/points.js'
+import type { GrantDecision } from './grant-decision.js'
 import { redeemRefreshToken } from './refresh-grant.js'
-
-/** A refused grant is an answer; a granted one says what to mint. */
-export type GrantDecision = Answer | { mint: MintRequest; plan: 'new' | 'same' | 'omitted' }
 
 export async function answerToken(state: ProviderState, request: LabRequest): Promise<Answer> {
   const { form } = request

@@ -1,0 +1,97 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createMetricsRegistry, type HttpServer, listenHttp, type Logger, type RunningService } from '@dromos/runtime'
+import type { Config } from './config.js'
+import { checkCanaries, isVaultUsable } from './flows/check-canaries.js'
+import type { Ports, Report } from './flows/ports.js'
+import { createRefresher } from './flows/refresh-token.js'
+import type { ConsentSettings } from './flows/start-connection.js'
+import { createMetricsApp, serveMetrics } from './http/metrics.js'
+import { createServer } from './http/server.js'
+import { createOAuth } from './oauth/create-oauth.js'
+import { createCanaryStore } from './postgres/canary-store.js'
+import { createStores } from './postgres/create-stores.js'
+import { openDatabase } from './postgres/database.js'
+import { createReporting } from './reporting.js'
+import { createVault } from './vault/vault.js'
+
+// THE composition root: builds the adapters, joins them into Ports, and knows in which order they end.
+// Does not own any behaviour: whoever looks for one follows the names below.
+
+export type Broker = RunningService & { port: number; metricsPort: number | undefined }
+
+/**
+ * Starts the broker. Throws `integrity_error` when the database was sealed with another key, `database_unavailable` when there
+ * is none, `internal_error` when a port is busy. `now` is injected so that tests can move time.
+ */
+export async function startBroker(config: Config, log: Logger, now: () => Date = () => new Date()): Promise<Broker> {
+  for (const warning of config.warnings) log.warn({}, warning)
+  const registry = createMetricsRegistry()
+  const vault = createVault(config.encryptionKeys)
+  const database = openDatabase({
+    url: config.databaseUrl,
+    poolSize: config.databasePoolSize,
+    ssl: config.databaseSsl,
+    preparedStatements: config.preparedStatements,
+    applicationName: 'dromos-broker',
+    onError: (error) => log.warn({ error }, 'database session ended'),
+  })
+  const stores = createStores({ database, vault, now })
+  const reporting = createReporting({ registry, log, audit: stores.audit, auditReads: config.auditReads, now })
+  const oauth = createOAuth({
+    now,
+    allowedPrivateNetworks: config.egressAllowedPrivateNetworks,
+    onRefused: (host) => void reporting.report({ type: 'egress_refused', actor: ourselves, data: { host } }),
+    observeDiscovery: reporting.observeDiscovery,
+    observeVerification: reporting.observeVerification,
+  })
+  const ports: Ports = { now, sleep: (ms) => sleep(ms), ...stores, ...oauth, vault, report: reporting.report }
+  const settings: ConsentSettings = {
+    baseUrl: config.baseUrl,
+    redirectUri: `${config.baseUrl}${config.redirectPath}`,
+    stateKeys: firstAndRest(config.stateKeys),
+    returnUrlRules: config.returnUrlRules,
+    binding: config.consentBinding,
+  }
+  const refresher = createRefresher(ports, settings)
+
+  const closeAll = async (servers: readonly HttpServer[]): Promise<void> => {
+    await Promise.all(servers.map((server) => server.close())) // no new work
+    await refresher.drain() // what was sent to a provider is finished and stored
+    oauth.close()
+    await stores.close() // audit rows and the liveness lock
+    await database.close()
+  }
+
+  const servers: HttpServer[] = []
+  try {
+    await checkCanaries(createCanaryStore(database.knex), vault)
+    const health = { isVaultUsable: () => isVaultUsable(vault), pendingMigrations: stores.pendingMigrations }
+    const metrics = config.metricsPort === undefined ? serveMetrics(registry) : undefined
+    const app = createServer({ ports: { ...ports, refresher }, settings, config, reporting, health, metrics, log })
+    servers.push(await listenHttp(app, { port: config.port }))
+    if (config.metricsPort !== undefined)
+      servers.push(await listenHttp(createMetricsApp(registry), { port: config.metricsPort }))
+  } catch (error) {
+    await closeAll(servers)
+    throw error
+  }
+  const [main, metricsServer] = servers
+  log.info({ port: main?.port, metricsPort: metricsServer?.port }, 'broker ready')
+  return { port: main?.port ?? 0, metricsPort: metricsServer?.port, close: () => closeAll(servers) }
+}
+
+/** The actor of what happens without a request. */
+const ourselves: Parameters<Report>[0]['actor'] = {
+  tenantId: undefined,
+  clientId: undefined,
+  keyId: undefined,
+  requestId: 'broker',
+  ipAddress: undefined,
+  userAgent: undefined,
+}
+
+function firstAndRest(keys: readonly Buffer[]): ConsentSettings['stateKeys'] {
+  const [first, ...rest] = keys
+  if (first === undefined) throw new Error('the configuration has no state key')
+  return [first, ...rest]
+}

@@ -1,0 +1,131 @@
+import { randomBytes } from 'node:crypto'
+import { Writable } from 'node:stream'
+import { createTestDatabase } from '@dromos/local/test-database'
+import { type LabProvider, type LabProviderOptions, type ProviderLab, startProviderLab } from '@dromos/provider-lab'
+import { createLogger } from '@dromos/runtime'
+import pg from 'pg'
+import { type Broker, startBroker } from '../../src/app.js'
+import { parseConfig } from '../../src/config.js'
+import { type Answer, request, type RequestOptions } from './request.js'
+
+// Owns one broker of a test: the real application over real HTTP, a database of its own, and a provider of the lab.
+// Does not own how a person consents: person.ts.
+
+export const operatorKey = 'operator-key-of-the-tests'
+export const returnUrl = 'https://app.example.com/done'
+
+export type TestBroker = {
+  url: string
+  databaseUrl: string
+  /** The lab's provider, registered as `acme`. */
+  provider: LabProvider
+  providerId: string
+  /** Moves the broker's clock and the provider's together; never the database's. */
+  advance(ms: number): void
+  call(method: string, path: string, options?: RequestOptions): Promise<Answer>
+  query<Row>(sql: string, values?: unknown[]): Promise<Row[]>
+  /** Everything the broker logged so far, one JSON text per line. */
+  logged(): string
+  /** Another replica on the same database. */
+  replica(): Promise<Pick<TestBroker, 'url' | 'call' | 'close'>>
+  close(): Promise<void>
+}
+
+export type TestBrokerOptions = {
+  environment?: Record<string, string>
+  provider?: LabProviderOptions
+  /** Members of the registered profile beside client and endpoints. */
+  profile?: Record<string, unknown>
+  /** Resolution of endpoints: `explicit` (default) or by discovery. */
+  endpoints?: 'explicit' | 'discovery'
+}
+
+export async function startTestBroker(options: TestBrokerOptions = {}): Promise<TestBroker> {
+  const database = await createTestDatabase()
+  const lab: ProviderLab = await startProviderLab({ seed: 1 })
+  const provider = lab.createProvider({ redirectUris: ['http://localhost/auth/callback'], ...options.provider })
+  let offsetMs = 0
+  let logged = ''
+  const sink = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      logged += chunk.toString()
+      done()
+    },
+  })
+  const config = parseConfig({ ...environment(database.url), ...options.environment })
+  const log = createLogger({ service: 'broker', level: 'info', destination: sink })
+  const start = (): Promise<Broker> => startBroker(config, log, () => new Date(Date.now() + offsetMs))
+  const broker = await start()
+  const pool = new pg.Pool({ connectionString: database.url, max: 2 })
+  const replicas: Broker[] = []
+  const surface = (running: Broker) => {
+    const url = `http://127.0.0.1:${running.port}`
+    return {
+      url,
+      call: (method: string, path: string, how: RequestOptions = {}) =>
+        request(url, method, path, { key: operatorKey, ...how }),
+    }
+  }
+  const main = surface(broker)
+
+  const registered = await main.call('POST', '/providers', { body: { profile: profileOf(provider, options) } })
+  if (registered.status !== 201) throw new Error(`the provider was not registered: ${JSON.stringify(registered.body)}`)
+
+  return {
+    ...main,
+    databaseUrl: database.url,
+    provider,
+    providerId: String(registered.body.id),
+    advance(ms) {
+      offsetMs += ms
+      provider.clock.advance(ms)
+    },
+    async query<Row>(sql: string, values: unknown[] = []) {
+      return (await pool.query(sql, values)).rows as Row[]
+    },
+    logged: () => logged,
+    async replica() {
+      const another = await start()
+      replicas.push(another)
+      return { ...surface(another), close: () => another.close() }
+    },
+    async close() {
+      await Promise.all([broker, ...replicas].map((each) => each.close()))
+      await pool.end()
+      await lab.close()
+      await database.drop()
+    },
+  }
+}
+
+const environment = (databaseUrl: string): Record<string, string> => ({
+  PORT: '0',
+  DATABASE_URL: databaseUrl,
+  BASE_URL: 'http://localhost',
+  ENCRYPTION_KEY: randomBytes(32).toString('base64'),
+  STATE_KEY: randomBytes(32).toString('base64'),
+  API_KEY: operatorKey,
+  ALLOWED_RETURN_DOMAINS: 'app.example.com',
+  EGRESS_ALLOW_PRIVATE_NETWORKS: '127.0.0.0/8,::1/128',
+  DATABASE_POOL_SIZE: '4',
+})
+
+function profileOf(provider: LabProvider, options: TestBrokerOptions): Record<string, unknown> {
+  const client = {
+    name: 'acme',
+    auth_type: 'oauth2',
+    client_id: provider.clientId,
+    client_secret: provider.clientSecret,
+  }
+  const endpoints =
+    options.endpoints === 'discovery'
+      ? { issuer: provider.issuer, enable_discovery: true }
+      : {
+          issuer: provider.issuer,
+          auth_url: provider.authorizationEndpoint,
+          token_url: provider.tokenEndpoint,
+          jwks_url: provider.jwksUri,
+          sends_issuer: true,
+        }
+  return { ...client, ...endpoints, refresh_policy: { mode: 'rotates' }, ...options.profile }
+}
