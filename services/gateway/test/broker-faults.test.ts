@@ -48,9 +48,6 @@ const getToken = '/nexus.v1.NexusService/GetToken'
 const readToken = (gateway: TestGateway): Promise<Response> =>
   fetch(`${gateway.url}/v1/token/${connectionId}`, { headers: { 'X-API-Key': callerKey } })
 
-const refresh = (gateway: TestGateway): Promise<Response> =>
-  fetch(`${gateway.url}/v1/refresh/${connectionId}`, { method: 'POST', headers: { 'X-API-Key': callerKey } })
-
 async function rpcFailure(gateway: TestGateway) {
   const rpc = openRpc(gateway.grpcPort)
   closers.push(() => rpc.close())
@@ -188,10 +185,21 @@ describe('a connection that breaks before the answer', () => {
     expect(broker.received).toHaveLength(2)
   })
 
-  test('ends a refresh, which must not be sent twice', async () => {
+  const state = 's.t'
+  test.each([
+    ['POST', `/v1/refresh/${connectionId}`, undefined],
+    ['POST', '/v1/request-connection', { user_id: 'u', provider_name: 'p', return_url: 'https://app.example' }],
+    ['POST', '/v1/capture-credential', { state, credentials: {} }],
+    ['GET', `/auth/callback?code=c&state=${state}`, undefined],
+  ])('ends %s %s, which must not be sent twice', async (method, path, body) => {
     const broker = await breakFirst()
-    expect((await refresh(await gatewayBefore(broker.url))).status).toBe(502)
-    expect(broker.received).toHaveLength(1)
+    const gateway = await gatewayBefore(broker.url)
+    const answer = await fetch(gateway.url + path, {
+      method,
+      headers: { 'X-API-Key': callerKey },
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    })
+    expect([answer.status, broker.received.length]).toEqual([502, 1])
   })
 })
 

@@ -144,16 +144,20 @@ describe('the gRPC server', () => {
   })
 
   test('finishes calls in flight before it closes, even while somebody watches its health', async () => {
-    const release: (() => void)[] = []
-    const slow = await startStandIn((_request, response) => release.push(() => answerJson(response, 200, { a: 1 })))
+    // Slower than the time that a closing server leaves to its watchers.
+    const arrivals: (() => void)[] = []
+    const arrived = new Promise<void>((resolve) => arrivals.push(resolve))
+    const slow = await startStandIn((_request, response) => {
+      for (const each of arrivals) each()
+      setTimeout(() => answerJson(response, 200, { a: 1 }), 500)
+    })
     const other = await startTestGateway({ BROKER_BASE_URL: slow.url })
     const client = openRpc(other.grpcPort)
     const health = openHealth(other.grpcPort)
     const watched = health.watch()
     const call = client.call('/oha.v1.OHAService/GetToken', id, key)
-    while (release.length === 0) await new Promise((resolve) => setImmediate(resolve))
+    await arrived
     const closed = other.close()
-    for (const each of release) each()
     expect(fromStruct((await call).message.token)).toEqual({ a: 1 })
     await closed
     expect(await watched).toEqual(['SERVING', 'NOT_SERVING'])
