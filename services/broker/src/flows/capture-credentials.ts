@@ -3,6 +3,7 @@ import { checkCredentials, RefusedFields } from '../domain/credential-schema.js'
 import type { StaticCredentials } from '../domain/credentials.js'
 import type { Actor } from '../domain/events.js'
 import { checkReturnUrl, withResult } from '../domain/return-url.js'
+import { applyStrategy } from '../domain/strategy.js'
 import type { OpenCapture } from './describe-capture.js'
 import type { Ports } from './ports.js'
 import type { ConsentSettings } from './start-connection.js'
@@ -76,7 +77,7 @@ export async function captureCredentials(
     return withResult(returnUrl, { status: 'error', connection_id: connectionId, error: 'provider_error' })
   }
   // 6 report and redirect
-  const isVerified = provider.verificationUrl !== undefined
+  const isVerified = provider.verificationUrl !== undefined && applyStrategy(provider.strategy, values) !== undefined
   await ports.report({
     ...event,
     type: 'credentials.captured',

@@ -74,10 +74,9 @@ const typing = (field: ShownField) =>
 // Browsers show the title when the value does not match the pattern.
 const titleOf = (field: ShownField): string | undefined => (field.pattern === undefined ? undefined : hintOf(field))
 
-function hintOf(field: ShownField): string | undefined {
-  const example = field.example === undefined ? [] : [`For example: ${field.example}`]
-  const parts = [...(field.description === undefined ? [] : [field.description]), ...example]
-  return parts.length === 0 ? undefined : parts.join(' ')
+function hintOf({ description, example }: ShownField): string | undefined {
+  if (example === undefined) return description
+  return description === undefined ? `For example: ${example}` : `${description} (for example: ${example})`
 }
 
 function renderOptions(field: ShownField): Html[] {
