@@ -53,6 +53,7 @@ export async function callOnce(
   context: OutboundContext,
 ): Promise<OutboundResult> {
   const { limits, certificateAuthorities } = context
+  if (context.closing.aborted) return { kind: 'unsent', why: 'connect_failed' }
   // A connection per call: a kept one may be half dead, and a token request on it would be in doubt for nothing. No TLS
   // session is reused either, because Node does not compare the host name again on a resumed session.
   const client = new Client(url.origin, {
@@ -187,5 +188,5 @@ function unsentCause(error: Error): UnsentCause {
 function doubtCause(error: Error): DoubtCause {
   const code = codeOf(error)
   if (code === 'UND_ERR_HEADERS_OVERFLOW' || code === 'HPE_HEADER_OVERFLOW') return 'headers_too_large'
-  return code.startsWith('HPE_') ? 'not_http' : 'connection_lost'
+  return error.name === 'HTTPParserError' ? 'not_http' : 'connection_lost'
 }
