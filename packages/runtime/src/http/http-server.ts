@@ -21,9 +21,10 @@ export async function listenHttp(app: Express, options: { port: number; host?: s
     },
     app,
   )
+  const inFlight = countInFlight(server)
   await listen(server, options)
   const { port } = server.address() as AddressInfo
-  return { port, close: () => closeHttp(server) }
+  return { port, close: () => closeHttp(server, inFlight) }
 }
 
 function listen(server: Server, options: { port: number; host?: string }): Promise<void> {
@@ -39,11 +40,22 @@ function listen(server: Server, options: { port: number; host?: string }): Promi
   })
 }
 
-async function closeHttp(server: Server): Promise<void> {
+// `closeIdleConnections` spares connections that never sent a request (browsers and clients open some ahead), so once nothing
+// is in flight every connection that is left is closed.
+async function closeHttp(server: Server, inFlight: () => number): Promise<void> {
   const closed = new Promise<void>((resolve) => server.close(() => resolve()))
-  // A keep-alive connection that becomes idle after close() would otherwise hold the process until its timeout.
-  const sweep = setInterval(() => server.closeIdleConnections(), 50)
-  server.closeIdleConnections()
+  const sweep = (): void => (inFlight() === 0 ? server.closeAllConnections() : server.closeIdleConnections())
+  const timer = setInterval(sweep, 50)
+  sweep()
   await closed
-  clearInterval(sweep)
+  clearInterval(timer)
+}
+
+function countInFlight(server: Server): () => number {
+  let count = 0
+  server.on('request', (_request, response) => {
+    count += 1
+    response.once('close', () => (count -= 1))
+  })
+  return () => count
 }

@@ -44,7 +44,7 @@ describe('POST /auth/consent-spec', () => {
   })
 
   test.each([
-    ['no body', undefined, 400, 'invalid_json'],
+    ['no body', undefined, 400, 'missing_fields'],
     ['a broken body', '{"workspace_id":', 400, 'invalid_json'],
     ['a list', [], 400, 'invalid_json'],
     ['nothing in it', {}, 400, 'missing_fields'],
@@ -154,6 +154,9 @@ describe('GET /auth/start/{link}', () => {
       `update authorization_requests set expires_at = now() - interval '1 second' where connection_id = $1`,
       [spec.connection_id],
     )
+    await broker.query(`update connections set consent_expires_at = now() - interval '1 second' where id = $1`, [
+      spec.connection_id,
+    ])
     expect(await broker.call('GET', new URL(spec.authUrl).pathname, { key: null })).toMatchObject({
       status: 410,
       body: { code: 'consent_expired' },

@@ -85,7 +85,7 @@ describe('POST /connections/{id}/refresh', () => {
     expect((await refreshOf(broker, id)).status).toBe(200)
   })
 
-  test('a dead grant needs a person: 409 for refresh and read alike, and the provider is asked once (faults 36 and 40) (fault 40)', async () => {
+  test('a dead grant needs a person: 409 for refresh and read alike, and the provider is asked once (fault 40)', async () => {
     const id = await connected(broker)
     broker.provider.revokeSubject('user-1')
     expect(await refreshOf(broker, id)).toMatchObject({
