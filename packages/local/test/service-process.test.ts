@@ -8,7 +8,7 @@ import { ServiceProcess } from '../src/stack/service-process.js'
 import { DEFAULT_PORTS, identityProviderService, type Ports, type Service } from '../src/stack/services.js'
 
 let directory: string
-const secrets = { encryptionKey: 'e', stateKey: 's', operatorKey: 'o', demoClientSecret: 'a-secret-of-the-test' }
+const secrets = { encryptionKey: 'e', stateKey: 's', demoClientSecret: 'a-secret-of-the-test' }
 const { signal } = new AbortController()
 const started: ServiceProcess[] = []
 

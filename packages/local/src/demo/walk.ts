@@ -22,7 +22,7 @@ export async function walk(edge: Edge, info: DevFile, login: string, progress: P
   await progress.step(
     'sign in and consent',
     () => consent(requested, returnUrl, login),
-    (pages) => `${pages} pages and redirects`,
+    () => 'back at the application',
   )
   await progress.step('check until active', () => untilActive(edge, requested.connectionId))
   const first = await progress.step('get the token', () => edge.getToken(requested.connectionId))
@@ -39,7 +39,7 @@ export async function walk(edge: Edge, info: DevFile, login: string, progress: P
   await progress.step('use the new token', () => userInfo(info.provider.issuer, second))
 }
 
-async function consent({ authUrl, connectionId }: Requested, returnUrl: string, login: string): Promise<number> {
+async function consent({ authUrl, connectionId }: Requested, returnUrl: string, login: string): Promise<void> {
   const browser = new Browser({ stopAt: (url) => url.startsWith(returnUrl) })
   try {
     const landed = await signInAndConsent(browser, authUrl, login)
@@ -52,7 +52,6 @@ async function consent({ authUrl, connectionId }: Requested, returnUrl: string, 
     if (result.get('status') !== 'success' || result.get('connection_id') !== connectionId) {
       throw new Problem(`the broker returned status=${result.get('status')} error=${result.get('error')}`)
     }
-    return landed.visited.length
   } finally {
     await browser.close()
   }

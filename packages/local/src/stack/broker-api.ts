@@ -1,7 +1,7 @@
 import { request } from 'undici'
 import { Problem } from '../problem.js'
 import { runCommand } from './service-process.js'
-import { ADMIN_PROGRAM, createKeyCommand, type Environment } from './services.js'
+import { ADMIN_PROGRAM, createKeyCommand, type Environment, type KeyRole } from './services.js'
 import type { DeveloperKeys, StackFiles } from './stack-files.js'
 
 const TIMEOUT_MS = 20_000
@@ -45,22 +45,27 @@ export async function ensureDeveloperKeys(
   files: StackFiles,
 ): Promise<DeveloperKeys> {
   const held = files.developerKeys()
-  if (held !== undefined && (await Promise.all([works(broker, held.agent), works(broker, held.admin)])).every(Boolean))
-    return held
-  const made = {
-    agent: await createKey('local-agent', 'agent', environment),
-    admin: await createKey('local-admin', 'admin', environment),
+  if (held !== undefined) {
+    const found = await Promise.all([held.agent, held.admin, held.gateway].map((key) => isKnown(broker, key)))
+    if (found.every(Boolean)) return held
   }
+  const [agent, admin, gateway] = await Promise.all([
+    createKey('local-agent', 'agent', environment),
+    createKey('local-admin', 'admin', environment),
+    createKey('local-gateway', 'gateway', environment),
+  ])
+  const made = { agent, admin, gateway }
   files.saveDeveloperKeys(made)
   return made
 }
 
-async function works(broker: string, key: string): Promise<boolean> {
-  const { status } = await call('GET', `${broker}/providers/metadata`, key)
-  return status === 200
+/** A known key may still lack the role for the route we ask; only a key the broker does not know is of no use. */
+async function isKnown(broker: string, key: string): Promise<boolean> {
+  const { status, body } = await call('GET', `${broker}/providers/metadata`, key)
+  return status === 200 || (status === 403 && isRecord(body) && body['code'] !== 'invalid_api_key')
 }
 
-async function createKey(client: string, role: 'agent' | 'admin', environment: Environment): Promise<string> {
+async function createKey(client: string, role: KeyRole, environment: Environment): Promise<string> {
   const printed = parseJson(
     await runCommand('the admin command', ADMIN_PROGRAM, createKeyCommand(client, role), environment),
   )

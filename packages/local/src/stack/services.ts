@@ -48,7 +48,6 @@ export function brokerEnvironment(ports: Ports, secrets: StackSecrets, databaseU
     DATABASE_URL: databaseUrl,
     ENCRYPTION_KEY: secrets.encryptionKey,
     STATE_KEY: secrets.stateKey,
-    API_KEY: secrets.operatorKey,
     REQUIRE_API_KEY: 'true',
     ENFORCE_RETURN_URL: 'true',
     ALLOWED_RETURN_DOMAINS: 'http://localhost:*,http://127.0.0.1:*',
@@ -65,7 +64,8 @@ export function brokerService(ports: Ports, environment: Environment): Service {
   return { name: 'broker', logName: 'broker', program, environment, readyUrl: `${urlsOf(ports).broker}/readyz` }
 }
 
-export function gatewayService(ports: Ports, secrets: StackSecrets): Service {
+/** `gatewayKey` is the gateway's own identity at the broker: it may speak for callers and do nothing else. */
+export function gatewayService(ports: Ports, gatewayKey: string): Service {
   return {
     name: 'gateway',
     logName: 'gateway',
@@ -77,7 +77,7 @@ export function gatewayService(ports: Ports, secrets: StackSecrets): Service {
       PORT_HTTP: String(ports.http),
       PORT_GRPC: String(ports.grpc),
       BROKER_BASE_URL: urlsOf(ports).broker,
-      BROKER_API_KEY: secrets.operatorKey,
+      BROKER_API_KEY: gatewayKey,
       LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'warn',
     },
   }
@@ -123,8 +123,10 @@ export function demoProfile(ports: Ports, secrets: StackSecrets) {
   }
 }
 
+export type KeyRole = 'agent' | 'admin' | 'gateway'
+
 /** Options of the admin command that creates an API key of a new client and prints `{"key":"dk_..."}`. */
-export function createKeyCommand(client: string, role: 'agent' | 'admin'): string[] {
+export function createKeyCommand(client: string, role: KeyRole): string[] {
   return ['keys', 'create', '--tenant', 'default', '--client', client, '--role', role, '--json']
 }
 

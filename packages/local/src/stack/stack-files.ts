@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { Problem } from '../problem.js'
 
 /** Made once and kept: without `encryptionKey` the stored connections could not be read again. Keys are base64 of 32 bytes. */
-export type StackSecrets = { encryptionKey: string; stateKey: string; operatorKey: string; demoClientSecret: string }
+export type StackSecrets = { encryptionKey: string; stateKey: string; demoClientSecret: string }
 
-/** The keys that stand for a developer's own agent and operator; created through the admin command. */
-export type DeveloperKeys = { agent: string; admin: string }
+/** API keys of a developer's own agent and operator, and of the gateway; created through the admin command. */
+export type DeveloperKeys = { agent: string; admin: string; gateway: string }
 
 /** `dev.json`: what a program on this machine needs to use the running stack. Exists only while it runs. */
 export type DevFile = {
@@ -46,11 +46,10 @@ export class StackFiles {
 
   secrets(): StackSecrets {
     const held = this.#read('secrets.json')
-    if (held !== undefined) return parseTexts(held, ['encryptionKey', 'stateKey', 'operatorKey', 'demoClientSecret'])
+    if (held !== undefined) return parseTexts(held, ['encryptionKey', 'stateKey', 'demoClientSecret'])
     const made: StackSecrets = {
       encryptionKey: randomBytes(32).toString('base64'),
       stateKey: randomBytes(32).toString('base64'),
-      operatorKey: randomBytes(32).toString('base64url'),
       demoClientSecret: randomBytes(32).toString('base64url'),
     }
     this.#write('secrets.json', made)
@@ -59,7 +58,7 @@ export class StackFiles {
 
   developerKeys(): DeveloperKeys | undefined {
     const held = this.#read('keys.json')
-    return held === undefined ? undefined : parseTexts(held, ['agent', 'admin'])
+    return held === undefined ? undefined : parseTexts(held, ['agent', 'admin', 'gateway'])
   }
 
   saveDeveloperKeys(keys: DeveloperKeys): void {

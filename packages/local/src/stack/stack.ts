@@ -73,7 +73,7 @@ async function startParts(plan: StackPlan, parts: Part[]): Promise<DevFile> {
   await serve(brokerService(ports, environment), urls.broker)
   const keys = await progress.step('developer keys', () => ensureDeveloperKeys(urls.broker, environment, files))
   await progress.step('provider "demo"', () => registerProvider(urls.broker, keys.admin, demoProfile(ports, secrets)))
-  await serve(gatewayService(ports, secrets), `${urls.gateway}  gRPC ${urls.grpc}`)
+  await serve(gatewayService(ports, keys.gateway), `${urls.gateway}  gRPC ${urls.grpc}`)
   return {
     broker: { url: urls.broker },
     gateway: { url: urls.gateway, grpc: urls.grpc },
