@@ -86,6 +86,7 @@ const maxRetryAfterSeconds = 900
 /** RFC 9110 section 10.2.3: seconds or a date; a provider may not silence us for longer than fifteen minutes. */
 function retryAfterSeconds(value: string | undefined, nowMs: number): number | undefined {
   if (value === undefined) return undefined
-  const seconds = /^\d+$/.test(value.trim()) ? Number(value) : Math.ceil((Date.parse(value) - nowMs) / 1000)
+  const isDate = /[a-z]{3}/i.test(value) // Date.parse reads "-5" as a year
+  const seconds = /^\d+$/.test(value) ? Number(value) : isDate ? Math.ceil((Date.parse(value) - nowMs) / 1000) : NaN
   return Number.isNaN(seconds) ? undefined : Math.min(Math.max(seconds, 0), maxRetryAfterSeconds)
 }
