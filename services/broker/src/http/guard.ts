@@ -18,6 +18,10 @@ export type GuardSettings = {
   trustedProxies: readonly string[]
 }
 
+// Not `response.locals`, where everything is `any`.
+const callers = new WeakMap<Response, Caller>()
+const actors = new WeakMap<Response, Actor>()
+
 type GuardPorts = Pick<Ports, 'clients' | 'now' | 'report'>
 
 /**
@@ -38,8 +42,8 @@ export function guard(settings: GuardSettings, ports: GuardPorts): RequestHandle
       const { 'x-api-key': apiKeys = [], authorization: authorizations = [] } = request.headersDistinct
       const { caller, isForwarded } = await authenticate(readPresentedKeys({ apiKeys, authorizations }))
       const address = isForwarded ? addressSaidBy(peerAddress, request, trusted) : peerAddress
-      response.locals.caller = caller
-      response.locals.actor = describeActor(request, response, address, caller)
+      callers.set(response, caller)
+      actors.set(response, describeActor(request, response, address, caller))
     } catch (error) {
       const { reason } = toServiceError(error)
       const keyId = presentedKeyId(request)
@@ -58,21 +62,21 @@ export function assignActor(options: { trustedProxies: readonly string[] }): Req
   const trusted = toNetworks(options.trustedProxies)
   return (request, response, next) => {
     const address = clientAddress(request.socket.remoteAddress, request.get('x-forwarded-for'), trusted)
-    response.locals.actor = describeActor(request, response, address, undefined)
+    actors.set(response, describeActor(request, response, address, undefined))
     next()
   }
 }
 
 /** The caller `guard` found. Throws on a route that is not guarded: a mistake of ours. */
 export function callerOf(response: Response): Caller {
-  const caller: Caller | undefined = response.locals.caller
+  const caller = callers.get(response)
   if (caller === undefined) throw new Error('this route is not guarded')
   return caller
 }
 
 /** Who and whence, for events. Throws on a route without `guard` or `assignActor`. */
 export function actorOf(response: Response): Actor {
-  const actor: Actor | undefined = response.locals.actor
+  const actor = actors.get(response)
   if (actor === undefined) throw new Error('this route has neither guard nor assignActor')
   return actor
 }

@@ -64,7 +64,7 @@ async function guarded(records: readonly KeyRecord[], settings: Partial<GuardSet
   server = started
   await new Promise<void>((resolve) => started.listen(0, '127.0.0.1', () => resolve()))
   const { port } = started.address() as AddressInfo
-  const get = async (headers: HeadersInit = {}, query = '') => {
+  const get = async (headers: Record<string, string> = {}, query = '') => {
     const answer = await fetch(`http://127.0.0.1:${port}/${query}`, { headers })
     const body = (await answer.json()) as Record<string, unknown>
     return { status: answer.status, error: body.error, message: body.message, caller: body.caller, actor: body.actor }

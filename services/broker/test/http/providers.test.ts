@@ -9,17 +9,17 @@ afterAll(() => broker.close())
 beforeEach(() => broker.query('truncate provider_profiles cascade'))
 
 const secret = 'cs-canary-0123456789'
-const acme = {
+const open = {
   name: 'acme',
   auth_type: 'oauth2',
   client_id: 'dromos',
-  client_secret: secret,
   auth_url: 'https://acme.example/authorize',
   token_url: 'https://acme.example/token',
   issuer: 'https://acme.example',
   scopes: ['a', 'b'],
   description: 'Acme',
 }
+const acme = { ...open, client_secret: secret }
 
 async function registered(change: Record<string, unknown> = {}): Promise<string> {
   const answer = await broker.call('POST', '/providers', { body: { profile: { ...acme, ...change } } })
@@ -99,8 +99,7 @@ describe('reading', () => {
   test('gives the profile and its version, never a secret (fault 2)', async () => {
     const id = await registered()
     const answer = await broker.call('GET', `/providers/${id}`)
-    const { client_secret: _secret, ...open } = acme
-    expect(answer.body).toEqual({
+    expect(answer.body).toStrictEqual({
       ...open,
       id,
       client_secret_set: true,
