@@ -44,9 +44,11 @@ function matchesInstalled(lockfile) {
   if (!existsSync(record)) return false
   const installed = JSON.parse(readFileSync(record, 'utf8')).packages
   return Object.entries(lockfile.packages).every(([path, wanted]) => {
-    if (!path.startsWith('node_modules/') || wanted.link) return true
+    // A workspace may hold packages of its own, below services/*/node_modules.
+    if (!path.includes('node_modules/') || wanted.link) return true
     const found = installed[path]
-    return found === undefined ? Boolean(wanted.optional || wanted.devOptional) : found.version === wanted.version
+    if (found === undefined) return Boolean(wanted.optional || wanted.devOptional)
+    return found.version === wanted.version && existsSync(join(root, path))
   })
 }
 

@@ -73,8 +73,9 @@ export class StackFiles {
     this.#write('dev.json', file)
   }
 
-  removeDevFile(): void {
-    rmSync(join(this.directory, 'dev.json'), { force: true })
+  /** What describes a running stack goes when it stops. */
+  removeRunningFiles(): void {
+    for (const name of ['dev.json', 'broker-environment.json']) rmSync(join(this.directory, name), { force: true })
   }
 
   /** Read by `npm run admin`, whose process starts without knowing any of it. */

@@ -114,7 +114,7 @@ function firstCrash(parts: readonly Part[]): Promise<Problem> {
 }
 
 async function stopParts({ files }: StackPlan, parts: Part[]): Promise<void> {
-  files.removeDevFile()
+  files.removeRunningFiles()
   for (const part of [...parts].reverse()) await part.stop()
 }
 
