@@ -54,5 +54,5 @@ function readAuthorization(header: string): string {
 // the password.
 function readBasic(encoded: string): string {
   const [, username = '', password = ''] = /^([^:]*):(.*)$/s.exec(Buffer.from(encoded, 'base64').toString('utf8')) ?? []
-  return username === '' || password.startsWith('dk_') ? password : `${username}_${password}`
+  return username.startsWith('dk_') && !password.startsWith('dk_') ? `${username}_${password}` : password
 }
