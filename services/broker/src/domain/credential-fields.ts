@@ -114,7 +114,9 @@ const text = (value: unknown): string | undefined =>
 const anchored = (pattern: string | undefined): string | undefined =>
   pattern?.startsWith('^') === true && pattern.endsWith('$') && !pattern.includes('|') ? pattern : undefined
 
-const labelOf = (name: string): string => {
+/** Words for a field that has no title: `api_key` reads "API key". */
+export const labelOf = (name: string): string => {
   const words = name.replaceAll(/[_-]+/g, ' ').trim()
-  return words.charAt(0).toUpperCase() + words.slice(1)
+  const label = words.charAt(0).toUpperCase() + words.slice(1)
+  return label.replaceAll(/\b(api|id|url)\b/gi, (initials) => initials.toUpperCase())
 }

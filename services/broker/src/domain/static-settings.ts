@@ -1,3 +1,4 @@
+import { labelOf } from './credential-fields.js'
 import type { StaticProvider } from './provider.js'
 import type { ProviderProfile } from './provider-profile.js'
 import { optionalFields, requiredFields, strategySchema, type StrategyDefinition } from './strategy.js'
@@ -53,17 +54,12 @@ function schemaFromStrategy(strategy: StrategyDefinition): Record<string, unknow
     properties: Object.fromEntries(
       fields.map((field) => [
         field,
-        { type: 'string', minLength: 1, title: titleOf(field), ...(isSecret(field) ? { format: 'password' } : {}) },
+        { type: 'string', minLength: 1, title: labelOf(field), ...(isSecret(field) ? { format: 'password' } : {}) },
       ]),
     ),
     required,
     additionalProperties: false,
   }
-}
-
-const titleOf = (field: string): string => {
-  const words = field.replaceAll('_', ' ')
-  return words.charAt(0).toUpperCase() + words.slice(1)
 }
 
 function verificationUrl(profile: ProviderProfile): string | undefined {

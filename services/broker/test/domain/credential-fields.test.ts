@@ -55,7 +55,7 @@ describe('the form of a credential schema', () => {
       initial: undefined,
       isSecret: false,
     })
-    expect(fields.map(({ label }) => label)).toContain('Api key')
+    expect(fields.map(({ label }) => label)).toContain('API key')
     expect(fields[2]?.initial).toBe('443')
   })
 

@@ -42,7 +42,8 @@ function renderControl(field: ShownField): Html {
       return html`<input ${attributes({ ...shared, type: 'number', step: 'any', value: field.value })} />`
     case 'text':
     case 'password': {
-      const { pattern, value, input: type } = field
+      const { value, input: type } = field
+      const pattern = browserPattern(field.pattern)
       return html`<input ${attributes({ ...shared, ...typing(field), type, pattern, title: titleOf(field), value })} />`
     }
   }
@@ -70,6 +71,16 @@ const typing = (field: ShownField) =>
     autocapitalize: 'none',
     autocorrect: 'off',
   }) as const
+
+// Browsers compile patterns with the v flag, which refuses classes such as [a-z-]; the server checks in any case.
+function browserPattern(pattern: string | undefined): string | undefined {
+  if (pattern === undefined) return undefined
+  try {
+    return new RegExp(pattern, 'v') instanceof RegExp ? pattern : undefined
+  } catch {
+    return undefined
+  }
+}
 
 // Browsers show the title when the value does not match the pattern.
 const titleOf = (field: ShownField): string | undefined => (field.pattern === undefined ? undefined : hintOf(field))

@@ -53,6 +53,7 @@ button:hover { filter: brightness(1.1); }
   background: var(--error-ground);
 }
 .summary ul { margin: 0; padding-left: 1.25rem; }
+.summary p { margin: .5rem 0 0; }
 .summary a { color: var(--error); }
 footer { margin-top: 1.25rem; padding-top: 1rem; border-top: 1px solid var(--line); }
 footer p { margin: 0; }
