@@ -99,7 +99,7 @@ export function createBrokerClient(settings: Settings, reporting: Reporting): Br
         .then((status) => (status === 404 ? probe('/healthz') : status))
         .then((status) => status === 200)
         .catch(() => false)
-        .finally(deadline.clear)
+        .finally(() => deadline.clear())
     },
     close: () => pool.close(),
   }

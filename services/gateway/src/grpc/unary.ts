@@ -15,9 +15,9 @@ export type Serve = (context: CallContext, request: unknown, call: Call) => Prom
 
 export type Unary = {
   /** Wraps a method with what every call passes: request id, caller, error rendering, log line, metrics. */
-  wrap(serve: Serve): handleUnaryCall<unknown, object>
+  wrap: (serve: Serve) => handleUnaryCall<unknown, object>
   /** Resolves when no call is being served. */
-  idle(): Promise<void>
+  idle: () => Promise<void>
 }
 
 export function createUnary(settings: CallerSettings, reporting: Reporting, log: Logger): Unary {
