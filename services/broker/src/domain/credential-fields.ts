@@ -34,7 +34,7 @@ export const fieldSchemasOf = (schema: JsonSchema): [string, JsonSchema][] =>
 
 /** Derives the form from a credential schema that passed `schemaProblems`. `needed` are fields the strategy cannot do without. */
 export function credentialFields(schema: JsonSchema, needed: readonly string[]): FormField[] {
-  const required = new Set([...needed, ...(Array.isArray(schema.required) ? schema.required : [])])
+  const required = new Set<unknown>(Array.isArray(schema.required) ? schema.required : [])
   return fieldSchemasOf(schema).map(([name, field]) => {
     const isSecret = isSecretField(name, field)
     const input = inputOf(field, isSecret)
@@ -43,7 +43,7 @@ export function credentialFields(schema: JsonSchema, needed: readonly string[]):
       label: text(field.title) ?? labelOf(name),
       description: text(field.description),
       input,
-      isRequired: required.has(name),
+      isRequired: needed.includes(name) || required.has(name),
       pattern: anchored(text(field.pattern)),
       maxLength: typeof field.maxLength === 'number' ? field.maxLength : undefined,
       example: text(Array.isArray(field.examples) ? field.examples[0] : field.example),

@@ -96,7 +96,7 @@ export async function startCaptureBroker(options: { baseUrl?: string; binding?: 
     advance: (ms: number) => void (offsetMs += ms),
     call: (method: string, path: string, how: RequestOptions = {}): Promise<Answer> => request(url, method, path, how),
     async query<Row>(sql: string, ...bindings: string[]): Promise<Row[]> {
-      const { rows } = (await database.knex.raw(sql, bindings)) as { rows: Row[] }
+      const { rows } = await database.knex.raw<{ rows: Row[] }>(sql, bindings)
       return rows
     },
     /** Registers a provider and answers its id. */

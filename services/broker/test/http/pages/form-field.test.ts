@@ -3,7 +3,9 @@ import { variableFields } from '../../../src/domain/credential-fields.js'
 import { renderField } from '../../../src/http/pages/form-field.js'
 
 const rendered = (pattern: string): string => {
-  const [field] = variableFields([{ name: 'sub', title: 'Subdomain', description: undefined, pattern, example: 'acme' }])
+  const [field] = variableFields([
+    { name: 'sub', title: 'Subdomain', description: undefined, pattern, example: 'acme' },
+  ])
   if (field === undefined) throw new Error('no field')
   return renderField({ ...field, id: 'field-1', value: undefined, mistake: undefined }).toString()
 }
