@@ -1,3 +1,4 @@
+import { Buffer } from 'node:buffer'
 import { spawn } from 'node:child_process'
 
 /** Runs a command without its output. After two seconds a line says what we are waiting for, on a terminal with a clock. */

@@ -8,7 +8,7 @@ import { grpcEdge } from './demo/grpc-edge.js'
 import { httpEdge } from './demo/http-edge.js'
 import { walk } from './demo/walk.js'
 import { freePort } from './free-port.js'
-import { explain, Problem } from './problem.js'
+import { messageOf, printFailure, Problem } from './problem.js'
 import { createProgress, type Progress } from './stack/progress.js'
 import { CHECKOUT, type Ports } from './stack/services.js'
 import { StackFiles, type DevFile } from './stack/stack-files.js'
@@ -18,21 +18,24 @@ const LOCAL_DIRECTORY = join(CHECKOUT, '.dromos')
 
 type Target = { info: DevFile; logs: string; close(): Promise<void> }
 
-/** Returns the exit status: 0 when every step worked over both edges. */
-export async function runDemo(): Promise<number> {
+/**
+ * Returns the exit status: 0 when every step worked over both edges. `any-stack` takes the one that npm start runs, if any.
+ */
+export async function runDemo(where: 'any-stack' | 'own-stack'): Promise<number> {
   const progress = createProgress(process.stdout)
   const interrupted = new AbortController()
   const interrupt = () => interrupted.abort(new Problem('interrupted'))
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, interrupt)
   let target: Target | undefined
   try {
-    target = (await runningStack()) ?? (await temporaryStack(progress, interrupted.signal))
+    const running = where === 'any-stack' ? await runningStack() : undefined
+    target = running ?? (await temporaryStack(progress, interrupted.signal))
     await Promise.race([walkBothEdges(target.info, progress), rejectOnAbort(interrupted.signal)])
     return 0
   } catch (error) {
-    console.error(`\n${explain(error)}`)
+    printFailure(error)
     if (target !== undefined)
-      console.error(`What to do: look at the logs in ${target.logs}, with LOG_LEVEL=debug for more.`)
+      process.stderr.write(`What to do: look at the logs in ${target.logs}, with LOG_LEVEL=debug for more.\n`)
     return 1
   } finally {
     await target?.close()
@@ -51,7 +54,7 @@ async function walkBothEdges(info: DevFile, progress: Progress): Promise<void> {
 
 function rejectOnAbort(signal: AbortSignal): Promise<never> {
   return new Promise((_resolve, reject) => {
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
+    signal.addEventListener('abort', () => reject(new Problem(messageOf(signal.reason))), { once: true })
   })
 }
 

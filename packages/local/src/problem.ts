@@ -9,6 +9,16 @@ export function explain(thrown: unknown): string {
   return thrown instanceof Error ? (thrown.stack ?? thrown.message) : String(thrown)
 }
 
+/** The message of anything that was thrown, to be quoted inside a sentence. */
+export function messageOf(thrown: unknown): string {
+  return thrown instanceof Error ? thrown.message : String(thrown)
+}
+
+/** Prints what was thrown for the person at the keyboard. */
+export function printFailure(thrown: unknown): void {
+  process.stderr.write(`\n${explain(thrown)}\n`)
+}
+
 /** Node's error code ('ENOENT', '28P01', ...) of anything that was thrown, or undefined. */
 export function codeOf(thrown: unknown): string | undefined {
   if (typeof thrown !== 'object' || thrown === null || !('code' in thrown)) return undefined

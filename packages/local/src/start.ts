@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { request } from 'undici'
 import { isAlive } from './postgres/postmaster.js'
-import { explain, Problem } from './problem.js'
+import { messageOf, printFailure, Problem } from './problem.js'
 import { announcement, firstConnection } from './stack/announce.js'
 import { createProgress } from './stack/progress.js'
 import { CHECKOUT, DEFAULT_PORTS, PORT_SETTINGS, type Ports } from './stack/services.js'
@@ -37,7 +37,7 @@ export async function runStart(options: string[]): Promise<number> {
     return await serve(stack, ports, stopRequested.first)
   } catch (error) {
     if (starting.signal.aborted) return 0
-    console.error(`\n${explain(error)}`)
+    printFailure(error)
     return 1
   } finally {
     stopRequested.forget()
@@ -49,7 +49,7 @@ async function serve(stack: RunningStack, ports: Ports, stopRequest: Promise<voi
   try {
     process.stdout.write(announcement(stack.info, ports, await firstConnection(stack.info, ports)))
     crash = await Promise.race([stack.crashed, stopRequest.then(() => undefined)])
-    if (crash !== undefined) console.error(`\n${crash.message}`)
+    if (crash !== undefined) printFailure(crash)
   } finally {
     process.stdout.write('\nstopping\n')
     await stack.stop()
@@ -97,7 +97,7 @@ function readFlags(options: string[]): Record<string, string | undefined> {
   try {
     return parseArgs({ args: options, options: known }).values
   } catch (cause) {
-    throw new Problem(`${cause instanceof Error ? cause.message : cause}\nnpm start -- --help lists the options`, {
+    throw new Problem(`${messageOf(cause)}\nnpm start -- --help lists the options`, {
       cause,
     })
   }

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import pg from 'pg'
 import { startEmbeddedPostgres } from './postgres/embedded-postgres.js'
+import { messageOf } from './problem.js'
 
 /** `templateUrl` names the migrated database that suites copy; a session on it would hold up every copy. */
 export type TestCluster = { templateUrl: string; warning: string | undefined; stop(): Promise<void> }
@@ -59,6 +60,6 @@ async function migrate(databaseUrl: string): Promise<string | undefined> {
     await promisify(execFile)(process.execPath, [MIGRATE], { env, timeout: 60_000 })
     return undefined
   } catch (error) {
-    return `the test database is NOT migrated: ${error instanceof Error ? error.message : error}`
+    return `the test database is NOT migrated: ${messageOf(error)}`
   }
 }

@@ -6,18 +6,21 @@ import { tmpdir } from 'node:os'
 import { fileURLToPath } from 'node:url'
 
 const DEMO = new URL('../dist/demo.js', import.meta.url).href
-const PROGRAM = 'const { runDemo } = await import(process.argv[1]); process.exitCode = await runDemo()'
+const PROGRAM = 'const { runDemo } = await import(process.argv[1]); process.exitCode = await runDemo("own-stack")'
 
-/** `npm run demo` without the compile step; a stack that npm start happens to run is used, as for anybody. */
+/** `npm run demo` without the compile step, on a stack of its own whatever else runs here. */
 async function runDemo(until: RegExp | undefined): Promise<{ code: number | null; printed: string }> {
   const child = spawn(process.execPath, ['--input-type=module', '-e', PROGRAM, DEMO], {
     cwd: fileURLToPath(new URL('../', import.meta.url)),
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   let printed = ''
+  let isInterrupted = false
   const listen = (chunk: Buffer) => {
     printed += chunk.toString('utf8')
-    if (until?.test(printed)) child.kill('SIGINT')
+    if (!until?.test(printed) || isInterrupted) return
+    isInterrupted = true
+    child.kill('SIGINT')
   }
   child.stdout.on('data', listen)
   child.stderr.on('data', listen)

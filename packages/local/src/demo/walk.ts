@@ -80,8 +80,7 @@ async function userInfo(issuer: string, accessToken: string): Promise<string> {
     headersTimeout: 15_000,
   })
   const body: unknown = await answer.body.json().catch(() => undefined)
-  if (answer.statusCode === 200 && isRecord(body) && typeof body['sub'] === 'string')
-    return String(body['email'] ?? body['sub'])
+  if (answer.statusCode === 200 && isRecord(body) && typeof body['sub'] === 'string') return body['sub']
   throw new Problem(`the provider refused the token with status ${answer.statusCode}`)
 }
 

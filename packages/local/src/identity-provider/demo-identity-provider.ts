@@ -17,9 +17,9 @@ export type DemoIdentityProviderOptions = {
 }
 
 export type DemoIdentityProvider = {
-  handle(request: IncomingMessage, response: ServerResponse): void
+  handle: (request: IncomingMessage, response: ServerResponse) => void
   /** Writes what changed since the last save. */
-  save(): void
+  save: () => void
 }
 
 /** Any login name is accepted, with any password; the name becomes `sub` and, with a domain added, the e-mail address. */

@@ -17,5 +17,5 @@ export function loadOrCreateKeys(path: string): ProviderKeys {
 }
 
 function describe(key: object, alg: string): JWK {
-  return { ...key, alg, use: 'sig', kid: randomBytes(8).toString('base64url') } as JWK
+  return { ...key, alg, use: 'sig', kid: randomBytes(8).toString('base64url') }
 }

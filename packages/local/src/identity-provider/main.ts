@@ -1,5 +1,5 @@
 // The demo identity provider as a process. Its environment is written in services.ts.
-import { Problem, explain } from '../problem.js'
+import { printFailure, Problem } from '../problem.js'
 import { createDemoIdentityProvider } from './demo-identity-provider.js'
 import { listenOnLoopback } from './listen.js'
 
@@ -25,6 +25,6 @@ async function main(): Promise<void> {
 }
 
 main().catch((error: unknown) => {
-  console.error(explain(error))
+  printFailure(error)
   process.exit(1)
 })

@@ -4,7 +4,7 @@ import type { Adapter, AdapterPayload } from 'oidc-provider'
 type Entry = { model: string; id: string; payload: AdapterPayload; expiresAtMs: number | undefined }
 
 /** Sessions, grants and tokens of the demo identity provider: `adapter` is what oidc-provider asks for by model name. */
-export type RecordStore = { adapter: (model: string) => Adapter; save(): void }
+export type RecordStore = { adapter: (model: string) => Adapter; save: () => void }
 
 const SAVE_DELAY_MS = 100
 
@@ -23,8 +23,9 @@ export function openRecordStore(path: string): RecordStore {
     writeFileSync(`${path}.new`, JSON.stringify([...entries.values()]), { mode: 0o600 })
     renameSync(`${path}.new`, path)
   }
-  function changed(): void {
+  function changed(): Promise<void> {
     timer ??= setTimeout(save, SAVE_DELAY_MS).unref()
+    return Promise.resolve()
   }
   function findBy(model: string, matches: (payload: AdapterPayload) => boolean): AdapterPayload | undefined {
     for (const entry of entries.values()) {
@@ -34,30 +35,30 @@ export function openRecordStore(path: string): RecordStore {
   }
   function adapter(model: string): Adapter {
     return {
-      async upsert(id, payload, expiresInSeconds) {
+      upsert(id, payload, expiresInSeconds) {
         // 0 and undefined both mean: no end.
         const expiresAtMs = expiresInSeconds ? Date.now() + expiresInSeconds * 1000 : undefined
         entries.set(`${model}:${id}`, { model, id, payload, expiresAtMs })
-        changed()
+        return changed()
       },
-      async find(id) {
+      find(id) {
         const entry = entries.get(`${model}:${id}`)
-        return entry === undefined || hasExpired(entry) ? undefined : entry.payload
+        return Promise.resolve(entry === undefined || hasExpired(entry) ? undefined : entry.payload)
       },
-      findByUid: async (uid) => findBy(model, (payload) => payload.uid === uid),
-      findByUserCode: async (userCode) => findBy(model, (payload) => payload.userCode === userCode),
-      async consume(id) {
+      findByUid: (uid) => Promise.resolve(findBy(model, (payload) => payload.uid === uid)),
+      findByUserCode: (userCode) => Promise.resolve(findBy(model, (payload) => payload.userCode === userCode)),
+      consume(id) {
         const entry = entries.get(`${model}:${id}`)
         if (entry !== undefined) entry.payload = { ...entry.payload, consumed: Math.floor(Date.now() / 1000) }
-        changed()
+        return changed()
       },
-      async destroy(id) {
+      destroy(id) {
         entries.delete(`${model}:${id}`)
-        changed()
+        return changed()
       },
-      async revokeByGrantId(grantId) {
+      revokeByGrantId(grantId) {
         for (const [key, entry] of entries) if (entry.payload.grantId === grantId) entries.delete(key)
-        changed()
+        return changed()
       },
     }
   }

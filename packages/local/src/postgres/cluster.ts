@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
-import { Problem } from '../problem.js'
+import { messageOf, Problem } from '../problem.js'
 import { giveTo, type Account } from './account.js'
 import { POSTGRES_MAJOR, type Binaries } from './binaries.js'
 
@@ -81,7 +81,7 @@ export async function createCluster(
   try {
     await run(binaries.initdb, options, { cwd: '/', timeout: 120_000, ...account })
   } catch (cause) {
-    throw new Problem(`initdb could not create ${cluster}: ${cause instanceof Error ? cause.message : cause}`, {
+    throw new Problem(`initdb could not create ${cluster}: ${messageOf(cause)}`, {
       cause,
     })
   } finally {

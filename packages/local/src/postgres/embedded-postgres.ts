@@ -6,7 +6,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import type { ChildProcess } from 'node:child_process'
 import pg from 'pg'
 import { logSince, logSize } from '../log-file.js'
-import { codeOf, Problem } from '../problem.js'
+import { codeOf, messageOf, Problem } from '../problem.js'
 import { armWatchdog } from '../watchdog.js'
 import { postgresAccount, type Account } from './account.js'
 import { chooseArea } from './area.js'
@@ -34,7 +34,7 @@ export type EmbeddedPostgres = {
   /** Resolves when the server has ended, asked to or not. */
   exited: Promise<void>
   /** Fast stop: sessions end, a checkpoint is written. A throw-away server quits at once and its directory is removed. */
-  stop(): Promise<void>
+  stop: () => Promise<void>
   /** SIGKILL, for tests of what a crash leaves behind. */
   crash(): Promise<void>
 }
@@ -146,7 +146,7 @@ async function waitUntilReady(child: ChildProcess, url: string, deadline: number
 
 async function refuse(child: ChildProcess, cause: unknown): Promise<never> {
   if (child.pid !== undefined) await endPostgres(child.pid)
-  throw new Problem(`PostgreSQL started but refused us: ${cause instanceof Error ? cause.message : cause}`, { cause })
+  throw new Problem(`PostgreSQL started but refused us: ${messageOf(cause)}`, { cause })
 }
 
 function supervise(

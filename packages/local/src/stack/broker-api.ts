@@ -34,8 +34,8 @@ export function textOf(answer: Answer, name: string, what: string): string {
 }
 
 export function refusal(answer: Answer, what: string): Problem {
-  const message = isRecord(answer.body) ? (answer.body['message'] ?? answer.body['error']) : undefined
-  return new Problem(`${what} failed with status ${answer.status}${message === undefined ? '' : `: ${message}`}`)
+  const message = isRecord(answer.body) ? answer.body['message'] : undefined
+  return new Problem(`${what} failed with status ${answer.status}${typeof message === 'string' ? `: ${message}` : ''}`)
 }
 
 /** The remembered keys if both still work (the database may be another one today), else new ones. */

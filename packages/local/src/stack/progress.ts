@@ -3,7 +3,7 @@ const TITLE_WIDTH = 24
 /** Prints one line per step on standard output: what it is, how long it took, and what it has to say. */
 export type Progress = {
   step<Result>(title: string, work: () => Promise<Result>, remark?: (result: Result) => string): Promise<Result>
-  note(line: string): void
+  note: (line: string) => void
 }
 
 /** On a terminal a step that runs for more than two seconds shows a clock. */
