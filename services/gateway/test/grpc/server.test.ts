@@ -121,6 +121,21 @@ describe('the gRPC server', () => {
     expect((await rpc.call('/oha.v1.OHAService/CheckConnection', id, key)).message.status).toBe('pending')
   })
 
+  test('lives on after oversized metadata and after calls cancelled by the thousand', async () => {
+    const oversized = rpc.call('/oha.v1.OHAService/CheckConnection', id, { ...key, 'x-filler': 'a'.repeat(1_000_000) })
+    await expect(oversized).rejects.toThrow()
+    const other = openRpc(gateway.grpcPort)
+    const gone = new AbortController()
+    const calls = Array.from({ length: 1000 }, () =>
+      failureOf(other.call('/oha.v1.OHAService/CheckConnection', id, key, { signal: gone.signal })),
+    )
+    gone.abort()
+    const codes = new Set((await Promise.all(calls)).map(({ code }) => code))
+    expect(codes).toEqual(new Set([status.CANCELLED]))
+    expect((await other.call('/oha.v1.OHAService/CheckConnection', id, key)).message.status).toBe('pending')
+    other.close()
+  })
+
   test('counts calls by method and status in the same metrics as HTTP', async () => {
     await failureOf(rpc.call('/oha.v1.OHAService/GetToken', id))
     const text = await (await fetch(`${gateway.url}/metrics`)).text()
