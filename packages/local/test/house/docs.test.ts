@@ -1,0 +1,171 @@
+import { randomBytes } from 'node:crypto'
+import { errorReasons } from '@dromos/contract'
+import { createMetricsRegistry, httpLimits } from '@dromos/runtime'
+import { describe, expect, test } from '@jest/globals'
+import * as broker from '../../../../services/broker/src/config.js'
+import { providerProfileSchema } from '../../../../services/broker/src/domain/provider-profile.js'
+import * as gateway from '../../../../services/gateway/src/config.js'
+import { grpcLimits } from '../../../../services/gateway/src/grpc/server.js'
+import { brokerEnvironment, DEFAULT_PORTS, gatewayService } from '../../src/stack/services.js'
+import { codeOf, nameOf, readText, type Row, sourceText, tableRows, unionMembers } from './doc-page.js'
+
+// Owns the promise that what the reference pages list is what the code has, both ways. What only a running service shows is
+// in docs-live.test.ts.
+
+describe('docs/errors.md', () => {
+  const rows = tableRows(readText('docs/errors.md'), 'Reason')
+
+  test('has one row for every reason, with its codes, and none besides', () => {
+    const inCode = Object.entries(errorReasons).map(([reason, { http, grpc }]) => `${reason} ${http} ${grpc}`)
+    expect(rows.map((row) => `${nameOf(row.Reason)} ${row.HTTP} ${row.gRPC}`).sort()).toEqual(inCode.sort())
+  })
+
+  test('says of every reason when it happens and what to do', () => {
+    expect(rows.filter((row) => !row['When it happens'] || !row['What to do'])).toEqual([])
+  })
+
+  test('says of a reason that it is not sent exactly when no service sends it', () => {
+    const sources = ['services/broker/src', 'services/gateway/src', 'packages/runtime/src'].map(sourceText).join('\n')
+    const sent = (row: Row) => new RegExp(`['"]${nameOf(row.Reason)}['"]`).test(sources)
+    const claimsUnsent = rows.filter((row) => /not sent/.test(row['When it happens'] ?? ''))
+    expect(rows.filter((row) => !sent(row) && !claimsUnsent.includes(row))).toEqual([])
+  })
+})
+
+describe('docs/configuration.md', () => {
+  const page = readText('docs/configuration.md')
+  const services = [
+    {
+      heading: '## Broker',
+      names: broker.configNames,
+      parse: broker.parseConfig,
+      needs: ['BASE_URL', 'DATABASE_URL', 'ENCRYPTION_KEY', 'STATE_KEY', 'ALLOWED_RETURN_DOMAINS'],
+    },
+    { heading: '## Gateway', names: gateway.configNames, parse: gateway.parseConfig, needs: [] },
+  ]
+
+  describe.each(services)('$heading', ({ heading, names, parse, needs }) => {
+    const rows = tableRows(page, 'Variable', heading)
+
+    test('has one row for every variable the code reads, and none besides', () => {
+      expect(rows.map((row) => nameOf(row.Variable)).sort()).toEqual([...names].sort())
+    })
+
+    test('says which variables are required', () => {
+      const required = rows.filter((row) => row.Default === 'required').map((row) => nameOf(row.Variable))
+      expect(required.sort()).toEqual([...needs].sort())
+      for (const name of required) expect(() => parse({ ...examplesOf(rows, required), [name]: '' }, readSecret)).toThrow(name)
+    }) // prettier-ignore
+
+    test('gives the defaults the code has', () => {
+      const minimal = examplesOf(rows, needs)
+      const defaults = rows.filter((row) => codeOf(row.Default).length === 1)
+      const spelledOut = Object.fromEntries(defaults.map((row) => [nameOf(row.Variable), nameOf(row.Default)]))
+      const keys = secrets()
+      expect(parse({ ...spelledOut, ...minimal }, keys)).toEqual(parse(minimal, keys))
+    })
+
+    test('gives examples that are accepted together', () => {
+      expect(() => parse(examplesOf(rows), readSecret)).not.toThrow()
+    })
+  })
+
+  test('lists what npm start sets', () => {
+    const ports = DEFAULT_PORTS
+    const secrets = { encryptionKey: 'e', stateKey: 's', demoClientSecret: 'c' }
+    const set = {
+      broker: Object.keys(brokerEnvironment(ports, secrets, 'postgres://localhost/dromos')),
+      gateway: Object.keys(gatewayService(ports, 'key').environment),
+    }
+    const inCode = Object.entries(set).flatMap(([service, names]) => {
+      const known: readonly string[] = service === 'broker' ? broker.configNames : gateway.configNames
+      return names.filter((name) => known.includes(name)).map((name) => `${service} ${name}`)
+    })
+    const rows = tableRows(page, 'Service').map((row) => `${row.Service} ${nameOf(row.Variable)}`)
+    expect(rows.sort()).toEqual(inCode.sort())
+  })
+})
+
+describe('docs/audit.md', () => {
+  const rows = tableRows(readText('docs/audit.md'), 'Event')
+  const emitted = ['flows', 'http', 'oauth', 'postgres', 'vault'].map((each) => sourceText(`services/broker/src/${each}`))
+  const sources = [...emitted, readText('services/broker/src/app.ts')].join('\n')
+
+  test('has one row for every event, and none besides', () => {
+    const inCode = unionMembers('services/broker/src/domain/events.ts', 'EventType')
+    expect(rows.map((row) => nameOf(row.Event)).sort()).toEqual(inCode.sort())
+  })
+
+  test('says "not written" of exactly those events that nothing reports', () => {
+    const isReported = (event: string): boolean =>
+      [`type: '${event}'`, `, '${event}'`, `? '${event}'`, `: '${event}'`].some((text) =>
+        sources.replaceAll(`ServiceError('${event}'`, '').includes(text),
+      )
+    const silent = rows.map((row) => nameOf(row.Event)).filter((event) => !isReported(event))
+    const claimed = rows.filter((row) => /not written/i.test(row.When ?? '')).map((row) => nameOf(row.Event))
+    expect(silent.sort()).toEqual(claimed.sort())
+  })
+
+  test('names no member of the data that the code does not have', () => {
+    const members = rows.flatMap((row) => codeOf((row.Data ?? '').replaceAll(/\([^)]*\)/g, '')))
+    const dead = [...new Set(members)].filter((name) => !new RegExp(`\\b${name}\\b`).test(sources))
+    expect(dead).toEqual([])
+  })
+})
+
+describe('docs/metrics.md', () => {
+  test('names buckets that are those of the code', () => {
+    const [, list = ''] = /buckets ([\d., and\n]+)\./.exec(readText('docs/metrics.md')) ?? []
+    expect(list.match(/\d+(\.\d+)?/g)?.map(Number)).toEqual(bucketsInCode())
+  })
+})
+
+describe('docs/providers.md', () => {
+  const page = readText('docs/providers.md')
+
+  test('has one row for every member of a profile, and none besides', () => {
+    const rows = tableRows(page, 'Field').map((row) => nameOf(row.Field))
+    expect(rows.sort()).toEqual(Object.keys(providerProfileSchema.shape).sort())
+  })
+})
+
+describe('docs/security.md', () => {
+  const rows = tableRows(readText('docs/security.md'), 'Limit')
+  const numbers = (names: object) =>
+    Object.entries(names).map(([name, value]): [string, string] => [name, String(value)])
+
+  test('repeats every limit of the HTTP and gRPC servers, with its number', () => {
+    const inCode = [...numbers(httpLimits), ...numbers(grpcLimits)]
+    expect(rows.map((row) => [nameOf(row.Limit), row.Value?.replaceAll(',', '')]).sort()).toEqual(inCode.sort())
+  })
+})
+
+function bucketsInCode(): number[] {
+  const [, list = ''] = /durationBucketsSeconds = \[([^\]]+)\]/.exec(readText('packages/runtime/src/metrics.ts')) ?? []
+  expect(createMetricsRegistry()).toBeDefined()
+  return list.split(',').map(Number)
+}
+
+/** Examples as an environment: `value`, or `NAME_FILE=path` where a file is meant. */
+function examplesOf(rows: readonly Row[], only?: readonly string[]): Record<string, string> {
+  const wanted = rows.filter((row) => only === undefined || only.includes(nameOf(row.Variable)))
+  return Object.fromEntries(
+    wanted.map((row) => {
+      const [name, example] = [nameOf(row.Variable), nameOf(row.Example)]
+      return example.startsWith(`${name}_FILE=`) ? [`${name}_FILE`, example.slice(name.length + 6)] : [name, example]
+    }),
+  )
+}
+
+/** A file of a secret, each with its own. */
+function secrets(): (path: string) => string {
+  const held = new Map<string, string>()
+  return (path) => {
+    const known = held.get(path) ?? (path.endsWith('.pem') ? certificate : randomBytes(32).toString('base64'))
+    held.set(path, known)
+    return `${known}\n`
+  }
+}
+
+const certificate = '-----BEGIN CERTIFICATE-----\nMIIB\n-----END CERTIFICATE-----'
+const readSecret = secrets()
