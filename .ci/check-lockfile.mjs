@@ -9,7 +9,9 @@ const parentsOf = (path) => {
   return parts.map((_, index) => parts.slice(0, parts.length - index).join('/node_modules/'))
 }
 const isPresent = (from, name) =>
-  [...parentsOf(from).map((parent) => `${parent}/node_modules/${name}`), `node_modules/${name}`].some((path) => path in packages)
+  [...parentsOf(from).map((parent) => `${parent}/node_modules/${name}`), `node_modules/${name}`].some(
+    (path) => path in packages,
+  )
 
 const missing = Object.entries(packages).flatMap(([path, entry]) =>
   Object.keys(entry.optionalDependencies ?? {})

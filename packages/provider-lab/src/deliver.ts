@@ -3,7 +3,7 @@ import type { Answer } from './answer.js'
 
 export type Pauses = { beforeFirstByte(): Promise<void>; midBody(): Promise<void> }
 
-export const noPauses: Pauses = { beforeFirstByte: async () => undefined, midBody: async () => undefined }
+export const noPauses: Pauses = { beforeFirstByte: () => Promise.resolve(), midBody: () => Promise.resolve() }
 
 const dripGiveUpMs = 600_000
 const paddingChunk = Buffer.alloc(65_536, ' ')

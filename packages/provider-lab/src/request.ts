@@ -30,8 +30,7 @@ export function flattenHeaders(incoming: IncomingMessage): Record<string, string
 export async function readBody(incoming: IncomingMessage): Promise<string> {
   const chunks: Buffer[] = []
   let size = 0
-  for await (const chunk of incoming) {
-    const bytes = Buffer.from(chunk)
+  for await (const bytes of incoming as AsyncIterable<Buffer>) {
     size += bytes.length
     if (size > maxBodyBytes) throw new Error('request body over 1 MiB')
     chunks.push(bytes)
@@ -46,7 +45,7 @@ export function parseBody(contentType: string, rawBody: string): { form: Record<
 }
 
 export function parsePairs(pairs: URLSearchParams): { form: Record<string, string>; repeated: string[] } {
-  const form: Record<string, string> = Object.create(null)
+  const form = emptyForm()
   const repeated: string[] = []
   for (const [name, value] of pairs) {
     if (name in form) repeated.push(name)
@@ -56,7 +55,7 @@ export function parsePairs(pairs: URLSearchParams): { form: Record<string, strin
 }
 
 function parseFlatJson(rawBody: string): Record<string, string> {
-  const form: Record<string, string> = Object.create(null)
+  const form = emptyForm()
   let parsed: unknown
   try {
     parsed = JSON.parse(rawBody)
@@ -67,3 +66,6 @@ function parseFlatJson(rawBody: string): Record<string, string> {
   for (const [name, value] of Object.entries(parsed)) if (typeof value === 'string') form[name] = value
   return form
 }
+
+// Without a prototype: a parameter called `__proto__` is a parameter.
+const emptyForm = (): Record<string, string> => Object.create(null) as Record<string, string>

@@ -118,13 +118,13 @@ function createMetrics(registry: MetricsRegistry) {
       if (data.has_openid === true) openidConsents.inc()
     } else if (type === 'oauth_flow_completed') {
       exchanges.inc({ status: 'success' })
-      exchangeSeconds.observe(Number(data.duration_ms) / 1000)
+      observeMs(exchangeSeconds, data.duration_ms)
       if (data.has_id_token === true) idTokens.inc()
     } else if (type === 'token_exchange_failed') exchanges.inc({ status: 'error' })
     else if (type === 'token_retrieved') reads.inc({ provider, has_id_token: String(data.has_id_token === true) })
     else if (type === 'token_refreshed') {
       refreshes.inc({ outcome: 'success' })
-      refreshSeconds.observe(Number(data.duration_ms) / 1000)
+      observeMs(refreshSeconds, data.duration_ms)
     } else if (type === 'token_refresh_failed') refreshes.inc({ outcome: String(data.reason) })
     else if (type === 'token_refresh_fatal') refreshes.inc({ outcome: `fatal_${String(data.reason)}` })
     else if (type === 'token_orphaned') orphans.inc()
@@ -148,4 +148,8 @@ function createMetrics(registry: MetricsRegistry) {
       'status',
     ]),
   }
+}
+
+function observeMs(histogram: { observe(seconds: number): void }, ms: unknown): void {
+  if (typeof ms === 'number') histogram.observe(ms / 1000)
 }

@@ -1,7 +1,7 @@
 import { createPublicKey } from 'node:crypto'
 import { brokenSigner, hmacSigner, signerFor, type JwtDraft } from '../jose.js'
 import type { Effect, SwitchFacts, SwitchFamily } from './points.js'
-import { numberOr } from './value.js'
+import { numberOr, textOr } from './value.js'
 
 type DraftEffect = (draft: JwtDraft, facts: SwitchFacts) => JwtDraft
 
@@ -12,7 +12,7 @@ const spoil =
 
 // The near miss of the conformance suite: prefix or "contains" comparison would let it pass.
 const plusOne = (claim: string): Effect<'id_token'> =>
-  spoil((draft) => ({ ...draft, claims: { ...draft.claims, [claim]: `${String(draft.claims[claim] ?? '')}1` } }))
+  spoil((draft) => ({ ...draft, claims: { ...draft.claims, [claim]: `${textOr(draft.claims[claim], '')}1` } }))
 
 const missing = (claim: string): Effect<'id_token'> =>
   spoil((draft) => ({

@@ -2,7 +2,7 @@ import { jsonAnswer, oauthError, textAnswer, type Answer } from '../answer.js'
 import { brokenSigner, serialize, type JsonObject, type Signer } from '../jose.js'
 import type { Effect, SwitchFacts, SwitchFamily } from './points.js'
 import { asHtml, huge, withDelivery, withStatus } from './spoil.js'
-import { numberOr } from './value.js'
+import { numberOr, textOr } from './value.js'
 
 const bearerError = (status: number, error: string, extra = ''): Answer =>
   jsonAnswer(status, { error }, { 'www-authenticate': `Bearer error="${error}"${extra}` })
@@ -47,7 +47,7 @@ export const revocationSwitches = {
     at: {
       'revocation.arrival': (_answer, { value }) => ({
         ...textAnswer(503, 'text/plain', ''),
-        headers: { 'retry-after': String(value ?? '1') },
+        headers: { 'retry-after': textOr(value, '1') },
       }),
     },
   },
@@ -70,13 +70,13 @@ export const apiSwitches = {
     does: '403 insufficient_scope; value is the missing scope, default admin',
     at: {
       'api.arrival': (_answer, { value }) =>
-        bearerError(403, 'insufficient_scope', `, scope="${String(value ?? 'admin')}"`),
+        bearerError(403, 'insufficient_scope', `, scope="${textOr(value, 'admin')}"`),
     },
   },
   'rs.429': {
     does: '429; value is Retry-After, default "1"',
     at: {
-      'api.arrival': (_answer, { value }) => jsonAnswer(429, {}, { 'retry-after': String(value ?? '1') }),
+      'api.arrival': (_answer, { value }) => jsonAnswer(429, {}, { 'retry-after': textOr(value, '1') }),
     },
   },
   'rs.5xx': {

@@ -1,7 +1,7 @@
 import { oauthError, textAnswer, type Answer } from '../answer.js'
 import type { SwitchFacts, SwitchFamily } from './points.js'
 import { dripping, gzipBomb, huge, hugeHeader, manyHeaders, toAttacker, withDelivery, withStatus } from './spoil.js'
-import { numberOr } from './value.js'
+import { numberOr, textOr } from './value.js'
 
 // Two kinds on purpose: at `token.arrival` the provider did nothing and a retry is safe; at `token.answer` it has
 // processed the request (and rotated), so what the client missed is lost or in doubt.
@@ -69,7 +69,7 @@ export const tokenTransportSwitches = {
 function tooManyRequests(value: unknown): Answer {
   const answer = oauthError(429, 'slow_down', 'too many requests')
   if (value === null) return answer
-  return { ...answer, headers: { ...answer.headers, 'retry-after': String(value ?? '1') } }
+  return { ...answer, headers: { ...answer.headers, 'retry-after': textOr(value, '1') } }
 }
 
 function serverError(facts: SwitchFacts): Answer {

@@ -21,6 +21,6 @@ export const requestIdOf = (response: Response): string =>
 
 /** The route pattern of a request (`/v1/token/:connectionId`), bounded in number, or `unmatched`. */
 export const routeOf = (request: Request): string => {
-  const path: unknown = request.route?.path
-  return typeof path === 'string' ? request.baseUrl + path : 'unmatched'
+  const route = request.route as { path?: unknown } | undefined
+  return typeof route?.path === 'string' ? request.baseUrl + route.path : 'unmatched'
 }

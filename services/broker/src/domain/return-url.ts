@@ -9,7 +9,8 @@ export type ReturnUrlRule = {
   scheme: 'https:' | 'http:'
   host: string
   wildcard: 'subdomains' | undefined
-  port: string | '*'
+  /** Empty = the scheme's default; `*` = any. */
+  port: string
 }
 
 const rulePattern = /^(?:(https?):\/\/)?(\*\.)?(\[[0-9a-f:.]+\]|[a-z0-9.-]+)(?::(\d{1,5}|\*))?$/i

@@ -92,7 +92,10 @@ export function applyStrategy(
   strategy: StrategyDefinition,
   values: Readonly<Record<string, unknown>>,
 ): AppliedStrategy | undefined {
-  const field = (fieldName: string): string => String(values[fieldName] ?? '')
+  const field = (fieldName: string): string => {
+    const value = values[fieldName]
+    return typeof value === 'string' || typeof value === 'number' ? String(value) : ''
+  }
   const [first = '', second = ''] = requiredFields(strategy)
   switch (strategy.type) {
     case 'oauth2':

@@ -79,12 +79,13 @@ async function findActive(
   throw refusal ?? new ServiceError('connection_not_found', 'no such connection')
 }
 
-function refusalOf(row: CredentialsRow | undefined): unknown {
+function refusalOf(row: CredentialsRow | undefined): ServiceError | undefined {
   if (row === undefined) return undefined
   try {
     refuseUnlessActive(row)
   } catch (error) {
-    return error
+    if (error instanceof ServiceError) return error
+    throw error
   }
   if (row.isProviderDeleted)
     return new ServiceError('connection_not_active', 'the provider of this connection was deleted', {

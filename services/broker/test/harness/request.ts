@@ -17,13 +17,14 @@ export type Answer = {
 export async function request(base: string, method: string, path: string, options: RequestOptions): Promise<Answer> {
   const headers = new Headers(options.headers)
   if (typeof options.key === 'string') headers.set('x-api-key', options.key)
-  const isText = typeof options.body === 'string'
   if (options.body !== undefined && !headers.has('content-type')) headers.set('content-type', 'application/json')
-  const body = options.body === undefined ? null : isText ? String(options.body) : JSON.stringify(options.body)
+  const body = options.body === undefined ? null : asText(options.body)
   const response = await fetch(new URL(path, base), { method, headers, body, redirect: 'manual' })
   const text = await response.text()
   return { status: response.status, headers: response.headers, text, body: objectOf(text) }
 }
+
+const asText = (body: unknown): string => (typeof body === 'string' ? body : JSON.stringify(body))
 
 function objectOf(text: string): Record<string, unknown> {
   try {
