@@ -7,18 +7,26 @@ import { readCompose, readText } from './repository-files.js'
 const { services, networks } = readCompose()
 const every = Object.entries(services)
 
+/** The service that builds an image; the others that run it take it from there. */
+const builderOf = (image: string) => every.find(([, each]) => each.image === image && each.build !== undefined)?.[1]
+
 test('every image is pinned to an exact version, or built here', () => {
   const floating = every.filter(
-    ([, { image, build }]) => build === undefined && !/:v?\d+\.\d+(\.\d+)?(-[a-z]+)?$/.test(image),
+    ([, { image }]) => builderOf(image) === undefined && !/:v?\d+\.\d+(\.\d+)?(-[a-z]+)?$/.test(image),
   )
   expect(floating).toEqual([])
+})
+
+test('no image is built twice: two builds of one tag at the same time fail', () => {
+  const built = every.filter(([, { build }]) => build !== undefined).map(([, { image }]) => image)
+  expect(built.length).toBe(new Set(built).size)
 })
 
 test('no service runs as root, writes to its image, or can gain a right it was not given', () => {
   for (const [name, service] of every) {
     expect([name, service.read_only, service.cap_drop]).toEqual([name, true, ['ALL']])
     expect([name, service.security_opt]).toEqual([name, ['no-new-privileges:true']])
-    const user = service.user ?? /^USER (.+)$/m.exec(readText(service.build?.dockerfile ?? ''))?.[1]
+    const user = service.user ?? /^USER (.+)$/m.exec(readText(builderOf(service.image)?.build?.dockerfile ?? ''))?.[1]
     expect([name, user]).toEqual([name, expect.stringMatching(/^[1-9]\d*:[1-9]\d*$/)])
   }
 })
