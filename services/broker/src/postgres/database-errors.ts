@@ -1,11 +1,13 @@
 import { ServiceError } from '@dromos/contract'
 
-/** Errors of the socket, of node-pg and of knex's pool that mean "the database cannot be reached now". */
+/**
+ * Errors of the socket, of node-pg and of knex that mean "the database cannot be used now". Beside these, the SQLSTATE classes
+ * 08 (connection), 53 (no connection, memory or disk left) and 58 (trouble of its system).
+ */
 const unreachableCodes = new Set([
   'ECONNREFUSED', 'ECONNRESET', 'ECONNABORTED', 'EPIPE', 'ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'ENOTFOUND', 'EAI_AGAIN',
   'ENOENT', // a unix socket that is not there
   '57P01', '57P02', '57P03', // admin shutdown, crash shutdown, starting up
-  '53300', '53400', // no connection left
   '57014', // our statement timeout: it waits for what is not coming
   '55P03', // lock timeout
   '25006', // a standby: the primary is elsewhere by now
@@ -33,10 +35,15 @@ export function errorCode(error: unknown): string | undefined {
 export function isUnreachable(error: unknown): boolean {
   if (error instanceof ServiceError) return error.reason === 'database_unavailable'
   const code = errorCode(error)
-  if (code !== undefined && (code.startsWith('08') || unreachableCodes.has(code))) return true
+  if (code !== undefined && (/^(08|53|58)/.test(code) || unreachableCodes.has(code))) return true
   if (!(error instanceof Error)) return false
   return error.name === 'KnexTimeoutError' || unreachableMessages.some((each) => error.message.includes(each))
 }
+
+/** True when the session ended under its statement: another one may well work. */
+export const isSessionLost = (error: unknown): boolean =>
+  ['57P01', '57P02', 'ECONNRESET', 'EPIPE'].includes(errorCode(error) ?? '') ||
+  (error instanceof Error && error.message.startsWith('Connection terminated unexpectedly'))
 
 /** True when the statement broke the unique index or constraint of that name. */
 export const isUniqueViolation = (error: unknown, constraint: string): boolean =>

@@ -11,6 +11,7 @@ export type DatabaseOptions = {
   applicationName: string
   /** False behind a pooler in transaction mode: no named statements, no session settings, no session lock. */
   preparedStatements: boolean
+  timeouts?: Partial<DatabaseTimeouts>
   /** A session in no one's hands ended. Work in progress reports its own failure. */
   onError(error: Error): void
 }
@@ -26,15 +27,22 @@ export type Database = {
   newSession(): pg.Client
   /** Fires when `close` begins: whoever retries stops. */
   closing: AbortSignal
-  /** Waits for work in progress, at most `closeDeadlineMs`. */
+  /** Waits for work in progress, at most `closeDeadlineMs`. Safe to repeat. */
   close(): Promise<void>
 }
 
-const statementTimeoutMs = 10_000
-const acquireTimeoutMs = 5_000
-const idleMs = 20_000
-/** Longer than any statement may take: a session silent for this long has lost its server. */
-const silenceMs = 30_000
+export type DatabaseTimeouts = {
+  /** How long a query waits for a free session, and for a new one to be made. */
+  acquireMs: number
+  /** How long the server works on one statement. */
+  statementMs: number
+  /** How long a query waits for its answer. */
+  answerMs: number
+  /** A session silent for this long has lost its server, or is idle and not needed. */
+  silenceMs: number
+}
+
+const defaultTimeouts: DatabaseTimeouts = { acquireMs: 5_000, statementMs: 10_000, answerMs: 12_000, silenceMs: 30_000 }
 const closeDeadlineMs = 5_000
 
 /** Opens nothing yet: sessions are made when first needed, so that a start does not depend on the database. */
@@ -47,6 +55,12 @@ export function openDatabase(options: DatabaseOptions): Database {
   }
   const knex = overPool(pools.ordinary)
   const commitLane = overPool(pools.commitLane)
+  const closeAll = async (): Promise<void> => {
+    closing.abort()
+    const ended = Promise.all([...Object.values(pools).map((pool) => pool.end()), knex.destroy(), commitLane.destroy()])
+    await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, closeDeadlineMs).unref())])
+  }
+  let closed: Promise<void> | undefined
   return {
     knex,
     commitLane,
@@ -54,15 +68,7 @@ export function openDatabase(options: DatabaseOptions): Database {
     preparedStatements: options.preparedStatements,
     newSession: () => new pg.Client({ ...sessionSettings(options), statement_timeout: 0 }),
     closing: closing.signal,
-    async close() {
-      closing.abort()
-      const ended = Promise.all([
-        ...Object.values(pools).map((pool) => pool.end()),
-        knex.destroy(),
-        commitLane.destroy(),
-      ])
-      await Promise.race([ended, new Promise((resolve) => setTimeout(resolve, closeDeadlineMs).unref())])
-    },
+    close: () => (closed ??= closeAll()),
   }
 }
 
@@ -70,9 +76,7 @@ function openPool(options: DatabaseOptions, max: number): pg.Pool {
   const pool = new pg.Pool({
     ...sessionSettings(options),
     max,
-    idleTimeoutMillis: idleMs,
-    // Also how long a query may wait for a free session.
-    connectionTimeoutMillis: acquireTimeoutMs,
+    idleTimeoutMillis: timeoutsOf(options).silenceMs / 2,
   })
   pool.on('error', options.onError)
   // A client that is checked out has no listener of the pool: without one, an ended session would end the process.
@@ -80,24 +84,27 @@ function openPool(options: DatabaseOptions, max: number): pg.Pool {
   return pool
 }
 
+const timeoutsOf = (options: DatabaseOptions): DatabaseTimeouts => ({ ...defaultTimeouts, ...options.timeouts })
+
 function sessionSettings(options: DatabaseOptions): pg.ClientConfig {
+  const timeouts = timeoutsOf(options)
   return {
     connectionString: options.url,
     application_name: options.applicationName,
     ...(options.ssl === undefined ? {} : { ssl: options.ssl }),
-    connectionTimeoutMillis: acquireTimeoutMs,
+    connectionTimeoutMillis: timeouts.acquireMs, // of the pool too: waiting for a free session counts
     keepAlive: true,
-    query_timeout: statementTimeoutMs + 2_000,
-    stream: openSocket,
+    query_timeout: timeouts.answerMs,
+    stream: () => openSocket(timeouts.silenceMs),
     // A pooler refuses start-up parameters that it does not know.
     ...(options.preparedStatements
-      ? { statement_timeout: statementTimeoutMs, idle_in_transaction_session_timeout: statementTimeoutMs }
+      ? { statement_timeout: timeouts.statementMs, idle_in_transaction_session_timeout: timeouts.statementMs }
       : {}),
   }
 }
 
 // A server that vanished without a word would otherwise hold its session, and whoever waits for it, for a quarter of an hour.
-function openSocket(): Socket {
+function openSocket(silenceMs: number): Socket {
   const socket = new Socket()
   return socket.setTimeout(silenceMs, () => socket.destroy())
 }

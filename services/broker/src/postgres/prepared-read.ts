@@ -1,6 +1,6 @@
 import type { QueryResultRow } from 'pg'
 import type { Database } from './database.js'
-import { mapErrors } from './database-errors.js'
+import { isSessionLost, mapErrors } from './database-errors.js'
 
 /**
  * A read by (tenant, id) over node-pg itself, the fastest way there is here: as a named statement, which PostgreSQL plans
@@ -12,9 +12,16 @@ export function prepareRead<Row extends QueryResultRow>(
   sql: string,
 ): (tenantId: string, id: string) => Promise<Row | undefined> {
   const statement = database.preparedStatements ? { name, text: sql } : { text: sql }
+  const read = async (tenantId: string, id: string): Promise<Row | undefined> => {
+    const { rows } = await database.reader.query<Row>({ ...statement, values: [tenantId, id] })
+    return rows[0]
+  }
   return (tenantId, id) =>
-    mapErrors(async () => {
-      const { rows } = await database.reader.query<Row>({ ...statement, values: [tenantId, id] })
-      return rows[0]
-    })
+    mapErrors(() =>
+      read(tenantId, id).catch((error: unknown) => {
+        // After a restart of the server every pooled session fails once; a read can simply be asked again.
+        if (!isSessionLost(error)) throw error
+        return read(tenantId, id)
+      }),
+    )
 }

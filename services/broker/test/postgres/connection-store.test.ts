@@ -1,0 +1,129 @@
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { captured, givenActive, givenPending, givenProvider, nothingKnown, startStores } from './start-stores.js'
+import type { TestStores } from './start-stores.js'
+
+let stores: TestStores
+beforeAll(async () => {
+  stores = await startStores()
+})
+afterAll(() => stores.stop())
+
+describe('a connection', () => {
+  test('is pending until a consent stored something and it was judged', async () => {
+    const { key } = await givenPending(stores)
+    expect(await stores.connections.activate(key, nothingKnown)).toBe(false)
+    expect(await stores.connections.captureFirst(key, captured())).toBe(true)
+    expect(await stores.connections.readCredentials(key)).toMatchObject({ status: 'pending', attempt: 'captured' })
+    expect(await stores.connections.activate(key, nothingKnown)).toBe(true)
+    expect(await stores.connections.view(key)).toEqual({
+      status: 'active',
+      reason: undefined,
+      isConsentExpired: false,
+    })
+  })
+
+  test('reads as one row with what an agent needs of its provider', async () => {
+    const profile = { auth_type: 'api_key', client_id: null, auth_url: null, token_url: null, auth_header: 'X-Key' }
+    const providerId = await givenProvider(stores, { name: 'keyed', ...profile })
+    const key = await givenActive(stores, { providerId, variables: { subdomain: 'acme' } })
+    expect(await stores.connections.readCredentials(key)).toEqual({
+      status: 'active',
+      reason: undefined,
+      isConsentExpired: false,
+      providerId,
+      providerName: 'keyed',
+      isProviderDeleted: false,
+      strategy: { type: 'header', config: { header_name: 'X-Key', credential_field: 'api_key' } },
+      version: 1,
+      attempt: 'idle',
+      sealedCredentials: captured('first').sealed,
+    })
+  })
+
+  test('tells that its provider was deleted', async () => {
+    const providerId = await givenProvider(stores)
+    const key = await givenActive(stores, { providerId })
+    await stores.providers.remove(providerId)
+    expect(await stores.connections.readCredentials(key)).toMatchObject({ isProviderDeleted: true })
+  })
+
+  test('of another tenant does not exist for any operation', async () => {
+    const { key } = await givenPending(stores)
+    const foreign = { ...key, tenantId: 'other' }
+    expect(await stores.connections.view(foreign)).toBeUndefined()
+    expect(await stores.connections.readCredentials(foreign)).toBeUndefined()
+    expect(await stores.connections.captureFirst(foreign, captured())).toBe(false)
+    expect(await stores.connections.fail(foreign, 'access_denied')).toBe(false)
+    expect(await stores.connections.view(key)).toMatchObject({ status: 'pending' })
+  })
+
+  test('keeps the account and whom the grant was made with', async () => {
+    const { key } = await givenPending(stores)
+    await stores.connections.captureFirst(key, captured('token', 1_900_000_000_123))
+    await stores.connections.activate(key, {
+      account: { issuer: 'https://id.example', subject: 's-1', label: 'ann@example' },
+      variables: { subdomain: 'acme' },
+      grantedToClientId: 'client-1',
+      grantedAtOrigin: 'https://id.example',
+    })
+    expect(await stores.leases.view(key, false)).toMatchObject({
+      account: { issuer: 'https://id.example', subject: 's-1' },
+      variables: { subdomain: 'acme' },
+      grantedToClientId: 'client-1',
+      grantedAtOrigin: 'https://id.example',
+      expiresAtMs: 1_900_000_000_123,
+    })
+  })
+})
+
+describe('the end of a consent', () => {
+  test('a failed one leaves no credentials behind', async () => {
+    const { key } = await givenPending(stores)
+    await stores.connections.captureFirst(key, captured())
+    expect(await stores.connections.fail(key, 'id_token_invalid')).toBe(true)
+    expect(await stores.connections.readCredentials(key)).toMatchObject({
+      status: 'failed',
+      reason: 'id_token_invalid',
+      sealedCredentials: undefined,
+    })
+  })
+
+  test('a late failure cannot end an active connection (fault 15)', async () => {
+    const key = await givenActive(stores)
+    expect(await stores.connections.fail(key, 'provider_error')).toBe(false)
+    expect(await stores.connections.captureFirst(key, captured('planted'))).toBe(false)
+    expect(await stores.connections.readCredentials(key)).toMatchObject({
+      status: 'active',
+      sealedCredentials: captured('first').sealed,
+    })
+  })
+
+  test('of parallel endings exactly one counts', async () => {
+    const { key } = await givenPending(stores)
+    await stores.connections.captureFirst(key, captured())
+    const endings = await Promise.all(
+      Array.from({ length: 20 }, (_, index) =>
+        index % 2 ? stores.connections.activate(key, nothingKnown) : stores.connections.fail(key, 'expired'),
+      ),
+    )
+    expect(endings.filter(Boolean)).toHaveLength(1)
+  })
+
+  test('a consent that ran out of time by the clock of the database shows as expired', async () => {
+    const { key } = await givenPending(stores)
+    await stores.sql(`update connections set consent_expires_at = now() - interval '1 second' where id = $1`, [
+      key.connectionId,
+    ])
+    expect(await stores.connections.view(key)).toMatchObject({ status: 'pending', isConsentExpired: true })
+  })
+})
+
+describe('through a pooler', () => {
+  test('everything works without named statements, and nothing is left prepared in a session', async () => {
+    const pooled = stores.replica({ preparedStatements: false })
+    const key = await givenActive(stores)
+    expect(await pooled.stores.connections.readCredentials(key)).toMatchObject({ status: 'active', version: 1 })
+    const { rows } = await pooled.database.reader.query('select name from pg_prepared_statements')
+    expect(rows).toEqual([])
+  })
+})

@@ -1,0 +1,156 @@
+import { randomBytes } from 'node:crypto'
+import { createTestDatabase } from '@dromos/local/test-database'
+import pg from 'pg'
+import type { ConnectionKey } from '../../src/domain/connection.js'
+import { newAuthorizationRequestId, newConnectionId } from '../../src/domain/ids.js'
+import { providerProfileSchema, type ProviderProfile } from '../../src/domain/provider-profile.js'
+import type { CapturedCredentials, NewAuthorizationRequest, Vault } from '../../src/flows/ports.js'
+import { createStores, type Stores } from '../../src/postgres/create-stores.js'
+import { type Database, type DatabaseOptions, openDatabase } from '../../src/postgres/database.js'
+import { createVault } from '../../src/vault/vault.js'
+
+/** Stores over a migrated database of their own, and a session beside them to look at rows and to age them. */
+export type TestStores = Stores & {
+  database: Database
+  vault: Vault
+  url: string
+  /** Runs SQL outside the stores. */
+  sql(text: string, values?: unknown[]): Promise<Record<string, unknown>[]>
+  /** Further stores over the same database, as another process would have; closed with these. */
+  replica(options?: Partial<DatabaseOptions>): { stores: Stores; database: Database }
+  advance(ms: number): void
+  stop(): Promise<void>
+}
+
+export async function startStores(options: Partial<DatabaseOptions> = {}): Promise<TestStores> {
+  const testDatabase = await createTestDatabase()
+  const vault = createVault({ primary: randomBytes(32), retired: [] })
+  const beside = new pg.Client({ connectionString: testDatabase.url })
+  beside.on('error', () => undefined)
+  await beside.connect()
+  let offsetMs = 0
+  const now = (): Date => new Date(Date.now() + offsetMs)
+  const opened: { stores: Stores; database: Database }[] = []
+  const replica = (own: Partial<DatabaseOptions> = {}): { stores: Stores; database: Database } => {
+    const database = openDatabase({
+      url: testDatabase.url,
+      poolSize: 10,
+      applicationName: 'dromos-test',
+      preparedStatements: true,
+      onError: () => undefined,
+      ...own,
+    })
+    const one = { database, stores: createStores({ database, vault, now }) }
+    opened.push(one)
+    return one
+  }
+  const first = replica(options)
+  return {
+    ...first.stores,
+    database: first.database,
+    vault,
+    url: testDatabase.url,
+    sql: async (text, values) => (await beside.query(text, values)).rows,
+    replica,
+    advance: (ms) => void (offsetMs += ms),
+    async stop() {
+      for (const { stores, database } of opened) {
+        await stores.close()
+        await database.close()
+      }
+      await beside.end()
+      await testDatabase.drop()
+    },
+  }
+}
+
+/** A profile as checkProfile leaves it. */
+export const oauthProfile = (members: Record<string, unknown> = {}): ProviderProfile =>
+  providerProfileSchema.parse({
+    name: 'acme-id',
+    auth_type: 'oauth2',
+    client_id: 'client-1',
+    auth_url: 'https://id.example/authorize',
+    token_url: 'https://id.example/token',
+    ...members,
+  })
+
+/** An authorization request in the shape the consent flow makes; every member can be replaced. */
+export const authorizationRequest = (members: Partial<NewAuthorizationRequest> = {}): NewAuthorizationRequest => ({
+  id: newAuthorizationRequestId(),
+  key: { tenantId: 'default', connectionId: newConnectionId() },
+  workspaceId: 'ws-1',
+  providerId: '',
+  purpose: 'authorization',
+  binding: 'browser',
+  scopes: ['openid', 'email'],
+  returnUrl: 'https://app.example/done',
+  variables: {},
+  snapshot: {
+    clientId: 'client-1',
+    endpoints: {
+      issuer: 'https://id.example',
+      authorization: 'https://id.example/authorize',
+      token: 'https://id.example/token',
+      refresh: 'https://id.example/token',
+      jwks: undefined,
+      userinfo: undefined,
+      revocation: undefined,
+      sendsIssuer: true,
+      refusesPkce: undefined,
+    },
+    redirectUri: 'https://broker.example/auth/callback',
+    usesPkce: true,
+    expectsIdToken: true,
+  },
+  secrets: { codeVerifier: 'canary-code-verifier', nonce: 'canary-nonce' },
+  lifetimeMs: 600_000,
+  ...members,
+})
+
+/** A pending connection with its request; the provider is made when none is named. */
+export async function givenPending(
+  stores: TestStores,
+  members: Partial<NewAuthorizationRequest> = {},
+): Promise<NewAuthorizationRequest> {
+  const providerId = members.providerId ?? (await givenProvider(stores))
+  const request = authorizationRequest({ ...members, providerId })
+  await stores.connections.create(
+    {
+      key: request.key,
+      workspaceId: request.workspaceId,
+      providerId,
+      createdBy: 'operator',
+      requestedScopes: request.scopes,
+    },
+    request,
+  )
+  return request
+}
+
+export const givenProvider = (stores: TestStores, members: Record<string, unknown> = {}): Promise<string> =>
+  stores.providers.create(oauthProfile({ name: `p-${randomBytes(6).toString('hex')}`, ...members }), undefined)
+
+export const captured = (text = 'canary-access-token', expiresAtMs?: number): CapturedCredentials => ({
+  sealed: Buffer.from(`sealed(${Buffer.from(text).toString('hex')})`),
+  expiresAtMs,
+  grantedScope: 'openid email',
+})
+
+export const nothingKnown = {
+  account: undefined,
+  variables: {},
+  grantedToClientId: undefined,
+  grantedAtOrigin: undefined,
+}
+
+/** An active connection at version 1. */
+export async function givenActive(
+  stores: TestStores,
+  members: Partial<NewAuthorizationRequest> = {},
+): Promise<ConnectionKey> {
+  const { key } = await givenPending(stores, members)
+  await stores.connections.captureFirst(key, captured('first'))
+  await stores.connections.activate(key, nothingKnown)
+  return key
+}
