@@ -27,7 +27,8 @@ param maxReplicas int = 4
 param databasePoolSize int = 10
 
 module broker 'modules/service.bicep' = {
-  name: 'broker'
+  // Not `broker`: a deployment is named after its template, and two in one group may not share a name.
+  name: 'broker-app'
   params: {
     name: '${name}-broker'
     location: location

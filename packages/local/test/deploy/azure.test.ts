@@ -34,6 +34,15 @@ test('every module that is used exists, and every module is used', () => {
   expect([...new Set(used)].sort()).toEqual(existing.sort())
 })
 
+test('no two deployments share a name: one is named after its template, one for each module by the template', () => {
+  const templates = files
+    .filter((file) => !file.includes('/modules/'))
+    .map((file) => file.replace(/^.*\/|\.bicep$/g, ''))
+  const modules = groups(all, /^module [^{]*\{\n(?:\s+\/\/.*\n)*\s+name: '([^']+)'/gm)
+  expect(modules.length).toBe(groups(all, /^(module) /gm).length)
+  expect([...templates, ...modules].length).toBe(new Set([...templates, ...modules]).size)
+})
+
 test.each([
   ['broker', brokerNames],
   ['gateway', gatewayNames],
