@@ -148,7 +148,7 @@ describe('GET /auth/start/{link}', () => {
     },
   )
 
-  test('an expired link says so and sends nobody anywhere', async () => {
+  test('an expired consent says so at once, whether or not its row was cleaned up (fault 72)', async () => {
     const spec = await askForConsent(broker)
     await broker.query(
       `update authorization_requests set expires_at = now() - interval '1 second' where connection_id = $1`,
