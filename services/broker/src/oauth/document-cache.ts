@@ -3,8 +3,11 @@
 export type DocumentCache<Document> = {
   /** The held copy while it is fresh, else a new one. A failed load is remembered for `failureMs`. */
   get(key: string, load: () => Promise<Document>): Promise<Document>
-  /** Loads anew although the held copy is fresh; callers at the same time share one load. */
-  reload(key: string, load: () => Promise<Document>): Promise<Document>
+  /**
+   * Loads anew although the held copy is fresh. Joins a load under way, and asks `mayLoad` only for one of its own;
+   * undefined when that is refused.
+   */
+  reload(key: string, load: () => Promise<Document>, mayLoad: () => boolean): Promise<Document | undefined>
 }
 
 export type DocumentCacheOptions = {
@@ -58,21 +61,21 @@ export function createDocumentCache<Document>(options: DocumentCacheOptions): Do
     throw error
   }
 
-  const reload = (key: string, load: () => Promise<Document>): Promise<Document> => {
-    const entry = touch(key)
-    entry.loading ??= run(entry, load)
-    return entry.loading
-  }
-
   return {
-    reload,
+    async reload(key, load, mayLoad) {
+      const entry = touch(key)
+      if (entry.loading === undefined && !mayLoad()) return undefined
+      entry.loading ??= run(entry, load)
+      return entry.loading
+    },
     async get(key, load) {
       const entry = touch(key)
       if (entry.loading !== undefined) return entry.loading
       if (entry.held !== undefined && nowMs() - entry.held.loadedAtMs < options.freshMs) return entry.held.document
       if (entry.failed !== undefined && nowMs() - entry.failed.atMs < options.failureMs)
         return fallBack(entry, entry.failed.error)
-      return reload(key, load)
+      entry.loading = run(entry, load)
+      return entry.loading
     },
   }
 }

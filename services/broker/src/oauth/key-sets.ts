@@ -51,8 +51,12 @@ export function createKeySets(outbound: Outbound, { now }: { now(): Date }): Key
   }
 
   async function findNewer(jwksUrl: string, wanted: WantedKey): Promise<readonly SigningKey[]> {
-    if (!bucketOf(jwksUrl).take()) return []
-    return choose(await cache.reload(jwksUrl, () => load(jwksUrl)), wanted)
+    const keys = await cache.reload(
+      jwksUrl,
+      () => load(jwksUrl),
+      () => bucketOf(jwksUrl).take(),
+    )
+    return choose(keys ?? [], wanted)
   }
 
   return {

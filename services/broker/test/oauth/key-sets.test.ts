@@ -1,4 +1,4 @@
-import { createPublicKey, generateKeyPairSync } from 'node:crypto'
+import { generateKeyPairSync, type createPublicKey } from 'node:crypto'
 import { type LabProvider, type ProviderLab, startProviderLab } from '@dromos/provider-lab'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { createKeySets, type KeySets } from '../../src/oauth/key-sets.js'
@@ -52,6 +52,15 @@ describe('rotation of signing keys', () => {
     await verify()
     op.rotateKeys()
     expect(await verify()).toMatchObject({ subject: 'user-1' })
+  })
+
+  test('many logins right after a rotation share one fetch, and all pass', async () => {
+    const op = lab.createProvider(es256)
+    const verify = await verifierOf(op)
+    await verify()
+    op.rotateKeys()
+    expect(await Promise.all(Array.from({ length: 10 }, verify))).toHaveLength(10)
+    expect(op.journal('jwks')).toHaveLength(2)
   })
 
   test('one copy serves many verifications', async () => {

@@ -1,5 +1,5 @@
 import { createServer as createHttpServer, type RequestListener } from 'node:http'
-import { createServer as createHttpsServer } from 'node:https'
+import { createServer as createHttpsServer, type ServerOptions } from 'node:https'
 import { createServer as createTcpServer, type AddressInfo, type Server, type Socket } from 'node:net'
 
 // Owns plain servers for what the lab cannot do: count connections, speak TLS, talk nonsense below HTTP.
@@ -8,7 +8,7 @@ export type RawServer = { port: number; connections: number; close(): Promise<vo
 
 export const startHttp = (listener: RequestListener): Promise<RawServer> => listen(createHttpServer(listener))
 
-export const startHttps = (tls: { key: string; cert: string }, listener: RequestListener): Promise<RawServer> =>
+export const startHttps = (tls: ServerOptions, listener: RequestListener): Promise<RawServer> =>
   listen(createHttpsServer(tls, listener))
 
 /** Calls `onData` with each chunk of bytes a client sends. */
