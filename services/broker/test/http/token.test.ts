@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { askForConsent, connected, readTokenOf, refreshOf } from '../harness/person.js'
 import { startTestBroker, type TestBroker } from '../harness/test-broker.js'
+import { eventually } from '../postgres/eventually.js'
 
 let broker: TestBroker
 beforeAll(async () => {
@@ -166,5 +167,26 @@ describe('GET /connections/{id}/token', () => {
     } finally {
       await lone.close()
     }
+  })
+})
+
+describe('ciphertext that was moved or changed', () => {
+  test('opens in no other connection, is answered without detail, counted and audited (fault 47)', async () => {
+    const [mine, other] = [await connected(broker), await connected(broker)]
+    await broker.query(
+      'update connections set sealed_credentials = (select sealed_credentials from connections where id = $2) where id = $1',
+      [mine, other],
+    )
+    const answer = await readTokenOf(broker, mine)
+    expect(answer).toMatchObject({ status: 500, body: { code: 'integrity_error' } })
+    expect(answer.text).not.toContain('access_token')
+    const rows = () =>
+      broker.query('select id from audit_events where connection_id = $1 and event_type = $2', [
+        mine,
+        'integrity_error',
+      ])
+    await eventually(async () => (await rows()).length === 1)
+    expect((await broker.call('GET', '/metrics')).text).toMatch(/^vault_integrity_errors_total 1$/m)
+    expect((await readTokenOf(broker, other)).status).toBe(200)
   })
 })
