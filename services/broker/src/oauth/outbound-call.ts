@@ -6,7 +6,7 @@ import { Client, type Dispatcher } from 'undici'
 
 export type OutboundRequest = {
   url: string
-  method: 'GET' | 'POST'
+  method: 'GET' | 'POST' | 'DELETE'
   headers?: Readonly<Record<string, string>>
   body?: string
   /** Cap of the answer's body; `status` reads nothing beyond the head. */
@@ -54,13 +54,12 @@ export async function callOnce(
 ): Promise<OutboundResult> {
   const { limits, certificateAuthorities } = context
   if (context.closing.aborted) return { kind: 'unsent', why: 'connect_failed' }
-  // A connection per call: a kept one may be half dead, and a token request on it would be in doubt for nothing. No TLS
-  // session is reused either, because Node does not compare the host name again on a resumed session.
+  // A connection per call: a kept one may be half dead, and a token request on it would be in doubt for nothing. So no TLS
+  // session is resumed either, on which Node would not compare the host name again.
   const client = new Client(url.origin, {
     connect: {
       lookup,
       timeout: limits.connectMs,
-      maxCachedSessions: 0,
       rejectUnauthorized: true, // whatever NODE_TLS_REJECT_UNAUTHORIZED says
       minVersion: 'TLSv1.2',
       ...(certificateAuthorities === undefined ? {} : { ca: [...certificateAuthorities] }),
