@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { behindALock } from './behind-a-lock.js'
 import { authorizationRequest, givenPending, startStores, type TestStores } from './start-stores.js'
 
 let stores: TestStores
@@ -41,9 +42,11 @@ describe('the claim', () => {
   test('of fifty parallel claimers exactly one gets the secrets (fault 15)', async () => {
     const request = await givenPending(stores)
     const others = [stores.replica().stores, stores.replica().stores]
-    const claims = await Promise.all(
-      Array.from({ length: 50 }, (_, index) =>
-        (others[index % 3] ?? stores).authorizationRequests.claim(toStored(request)),
+    const claims = await behindALock(stores, request.key.connectionId, 25, () =>
+      Promise.all(
+        Array.from({ length: 50 }, (_, index) =>
+          (others[index % 3] ?? stores).authorizationRequests.claim(toStored(request)),
+        ),
       ),
     )
     expect(claims.filter((each) => each.kind === 'claimed')).toEqual([{ kind: 'claimed', secrets: request.secrets }])

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type { ConnectionKey } from '../../src/domain/connection.js'
 import type { LeaseStore } from '../../src/flows/ports.js'
+import { behindALock } from './behind-a-lock.js'
 import { captured, givenActive, startStores, type TestStores } from './start-stores.js'
 
 let stores: TestStores
@@ -26,8 +27,8 @@ const rowOf = async (key: ConnectionKey): Promise<Record<string, unknown> | unde
 describe('the lease', () => {
   test('of twenty parallel wishes one is granted (fault 35)', async () => {
     const key = await givenActive(stores)
-    const answers = await Promise.all(
-      Array.from({ length: 20 }, (_, index) => (index % 2 ? other : stores.leases).acquire(key, wish)),
+    const answers = await behindALock(stores, key.connectionId, 15, () =>
+      Promise.all(Array.from({ length: 20 }, (_, index) => (index % 2 ? other : stores.leases).acquire(key, wish))),
     )
     expect(answers.filter((each) => each !== undefined)).toEqual([granted])
   })
