@@ -1,0 +1,159 @@
+import type { TokenAnswer } from '../../src/domain/token-answer.js'
+import { classifyRefusal, type TokenCall, type TokenRefusal } from '../../src/domain/token-refusal.js'
+import type { RefreshEvent } from '../../src/domain/refresh-protocol.js'
+import { hide, pass, type Replica, strike } from './cluster.js'
+import { type Fault, places } from './faults.js'
+import type { AttemptRecord } from './journal.js'
+import type { Answer } from './provider-model.js'
+import { type Attempt, viewed } from './attempt.js'
+import type { Routine } from './world.js'
+
+// Owns one call of the token endpoint: src/flows/refresh-call.ts over src/oauth/outbound-call.ts, with its deadlines.
+// The check before sending and the sending are one moment here, as they are one turn of the event loop there.
+
+/** The limits of src/oauth/outbound-fetch.ts, milliseconds. */
+const limits = { connectMs: 3_000, headersMs: 5_000, totalMs: 10_000 } as const
+
+/**
+ * The one thing we assume of a provider and the network: what was sent has been processed this long after it was sent, or
+ * never will be. It is the time a doubtful call is given up after, and the pause before it is repeated.
+ */
+const processedWithinMs = limits.headersMs + 2_000 - 100
+
+const late: Fault = 'processed_late'
+
+/** Presents the held refresh token once. */
+export function* callProvider(attempt: Attempt, record: AttemptRecord): Routine<RefreshEvent> {
+  const { replica } = attempt
+  const { world, protocol } = replica.cluster
+  const startedAtMs = world.nowMs
+  if ((yield* pass(replica, places.callBefore)) === 'unsent') return { type: 'not_sent' }
+  yield* world.sleep(world.random.chance(0.03) ? world.random.between(500, 2_900) : 10)
+  yield* pass(replica, places.callConnected)
+  if (world.nowMs - startedAtMs >= limits.connectMs) return { type: 'not_sent' } // on a thaw the timer comes first
+  if (!protocol.maySend(world.nowMs - attempt.askedAtMs)) return { type: 'not_sent' }
+  const dueMs = Math.min(limits.headersMs, startedAtMs + limits.totalMs - world.nowMs)
+  const call = yield* exchange(attempt, record, dueMs)
+  return eventOf(attempt, call)
+}
+
+/** Sends, and waits for whichever comes first: an answer, a broken connection, or the deadline. */
+function* exchange(attempt: Attempt, record: AttemptRecord, dueMs: number): Routine<TokenCall<TokenAnswer>> {
+  const { replica } = attempt
+  const { world } = replica.cluster
+  const presented = viewed(attempt).credentials.refreshToken ?? ''
+  record.state = 'outstanding'
+  record.answerDueMs = world.nowMs + dueMs
+  const result: { of: TokenCall<TokenAnswer> | undefined } = { of: undefined }
+  const wake = world.waker()
+  const arrive = (call: TokenCall<TokenAnswer>, afterMs: number): void =>
+    world.after(afterMs, () => {
+      result.of ??= call
+      wake('input')
+    })
+  world.note?.(`${replica.process.name} sends ${presented} under fence ${record.fence}`)
+  const { life } = replica.process
+  const fault = strike(replica, places.callSent, life)
+  const process = (): void => processRequest(replica, record, presented, life, fault, arrive)
+  if (fault === 'request_lost') arrive({ kind: 'in_doubt', why: 'connection_lost' }, world.random.between(50, 4_000))
+  else world.after(fault === late ? world.random.between(1_000, processedWithinMs) : transitMs(replica), process)
+  let isOver = false
+  world.after(dueMs, () => {
+    if (isOver) return
+    // The answer may lie in the socket; after a thaw the deadline still comes first (src/oauth/outbound-call.ts).
+    result.of = { kind: 'in_doubt', why: 'answer_timeout' }
+    wake('timer')
+  })
+  yield
+  isOver = true
+  const call: TokenCall<TokenAnswer> = result.of ?? { kind: 'in_doubt', why: 'answer_timeout' }
+  if (call.kind === 'in_doubt' && call.why === 'answer_timeout') hide(replica, fault ?? 'answer_slow')
+  record.answerDueMs = Infinity
+  return call
+}
+
+const transitMs = ({ cluster: { world } }: Replica): number =>
+  world.random.chance(0.05) ? world.random.between(500, 2_000) : world.random.between(5, 60)
+
+function processRequest(
+  replica: Replica,
+  record: AttemptRecord,
+  refreshToken: string,
+  life: number,
+  sentFault: Fault | undefined,
+  arrive: (call: TokenCall<TokenAnswer>, afterMs: number) => void,
+): void {
+  const { world, provider } = replica.cluster
+  const backMs = transitMs(replica)
+  const refused = unprocessed(sentFault)
+  if (refused !== undefined) return arrive({ kind: 'refusal', refusal: refused }, backMs)
+  const answer = provider.present(refreshToken, record, world.nowMs)
+  world.note?.(`provider takes ${refreshToken} of ${replica.process.name}: ${describe(answer)}`)
+  const fault = strike(replica, places.callProcessed, life)
+  const isAboutTokens = answer.kind === 'tokens'
+  switch (fault) {
+    case 'answer_lost':
+      hide(replica, fault)
+      return arrive({ kind: 'in_doubt', why: 'connection_lost' }, backMs)
+    case 'answer_slow': // comes when nobody waits for it any more
+      hide(replica, fault)
+      return
+    case 'server_error':
+      hide(replica, fault)
+      return arrive({ kind: 'refusal', refusal: { httpStatus: 502, error: undefined, retryAfterSeconds: undefined } }, backMs) // prettier-ignore
+    case 'token_unusable':
+      return arrive(callOf(isAboutTokens ? { ...answer, accessToken: `${answer.accessToken}\n` } : answer), backMs)
+    case 'no_access_token':
+      return arrive(callOf(answer, 'without_access_token'), backMs)
+    default:
+      return arrive(callOf(answer), backMs)
+  }
+}
+
+function unprocessed(fault: Fault | undefined): TokenRefusal | undefined {
+  if (fault === 'throttled') return { httpStatus: 429, error: undefined, retryAfterSeconds: 3 }
+  if (fault === 'client_refused') return { httpStatus: 401, error: 'invalid_client', retryAfterSeconds: undefined }
+  if (fault === 'unwell') return { httpStatus: 503, error: undefined, retryAfterSeconds: undefined }
+  return undefined
+}
+
+const describe = (answer: Answer): string =>
+  answer.kind === 'error' ? answer.error : `${answer.accessToken} and ${answer.refreshToken ?? 'no refresh token'}`
+
+function callOf(answer: Answer, shape?: 'without_access_token'): TokenCall<TokenAnswer> {
+  if (answer.kind === 'error')
+    return { kind: 'refusal', refusal: { httpStatus: 400, error: answer.error, retryAfterSeconds: undefined } }
+  const { accessToken, refreshToken, expiresInSeconds } = answer
+  // Without any token at all it would be unreadable, and in doubt.
+  const isBare = shape === 'without_access_token' && refreshToken !== undefined
+  const tokens: TokenAnswer = {
+    accessToken: isBare ? undefined : accessToken,
+    refreshToken,
+    idToken: undefined,
+    tokenType: 'Bearer',
+    scope: undefined,
+    expiresInSeconds,
+    extra: {},
+  }
+  return { kind: 'answer', answer: tokens }
+}
+
+function eventOf(attempt: Attempt, call: TokenCall<TokenAnswer>): RefreshEvent {
+  const { replica } = attempt
+  const { world } = replica.cluster
+  switch (call.kind) {
+    case 'answer':
+      attempt.grant = { answer: call.answer, receivedAtMs: world.nowMs + replica.skewMs }
+      return { type: 'answered' }
+    case 'unsent':
+      return { type: 'not_sent' }
+    case 'in_doubt':
+      return { type: 'doubtful' }
+    case 'refusal': {
+      const { retryAfterSeconds } = call.refusal
+      const retryAfterMs = retryAfterSeconds === undefined ? undefined : retryAfterSeconds * 1000
+      if (attempt.record !== undefined) attempt.record.declinedAtMs = world.nowMs
+      return { type: 'declined', refusal: classifyRefusal(call.refusal, []), retryAfterMs }
+    }
+  }
+}

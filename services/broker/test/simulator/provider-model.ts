@@ -1,0 +1,121 @@
+import type { RefreshPolicy } from '../../src/domain/provider.js'
+import type { AttemptRecord, Journal } from './journal.js'
+import type { Random } from './random.js'
+
+// Owns a model of a provider's token endpoint for one grant, by the kinds that differ in what a refresh does to the tokens.
+// Its journal is the oracle of every run. Does not own the network between us: that is call.ts.
+
+export type ProviderKind = {
+  /** What our profile says of it: all that the broker knows. */
+  policy: RefreshPolicy
+  rotates: 'never' | 'always' | 'sometimes'
+  /** What the predecessor brings within its grace: the same successor again, or one more. */
+  inGrace: 'same' | 'sibling'
+  /** On reuse beyond the grace: the whole grant dies, or the request is merely refused. */
+  onReuse: 'revokes' | 'refuses'
+}
+
+const policy = (mode: RefreshPolicy['mode'], graceMs = 0, killsAccessToken = false): RefreshPolicy => ({
+  mode,
+  graceMs,
+  killsAccessToken,
+  idleLimitSeconds: undefined,
+  absoluteLimitSeconds: undefined,
+})
+
+export const providerKinds = {
+  stable: { policy: policy('stable'), rotates: 'never', inGrace: 'same', onReuse: 'refuses' },
+  strict: { policy: policy('rotates'), rotates: 'always', inGrace: 'same', onReuse: 'revokes' },
+  single_use: { policy: policy('unknown'), rotates: 'always', inGrace: 'same', onReuse: 'refuses' },
+  sometimes: { policy: policy('rotates'), rotates: 'sometimes', inGrace: 'same', onReuse: 'revokes' },
+  grace_same: { policy: policy('rotates', 10_000), rotates: 'always', inGrace: 'same', onReuse: 'revokes' },
+  grace_sibling: { policy: policy('rotates', 30_000), rotates: 'always', inGrace: 'sibling', onReuse: 'revokes' },
+  kills_old: { policy: policy('rotates', 0, true), rotates: 'always', inGrace: 'same', onReuse: 'revokes' },
+} as const satisfies Record<string, ProviderKind>
+
+export type KindName = keyof typeof providerKinds
+
+export type Answer =
+  | { kind: 'tokens'; accessToken: string; refreshToken: string | undefined; expiresInSeconds: number }
+  | { kind: 'error'; error: 'invalid_grant' }
+
+type RefreshTokenState = { spentAtMs: number; spentBy: AttemptRecord | undefined; successors: string[] }
+
+export type ModelProvider = {
+  /** True until the person or a detected reuse ended the grant. */
+  isAlive(): boolean
+  endedBy(): 'person' | 'reuse' | undefined
+  /** Refresh tokens that are valid, not merely forgiven. */
+  current: ReadonlySet<string>
+  /** The attempt whose call brought a refresh token forth. */
+  issuedTo(refreshToken: string): AttemptRecord | undefined
+  present(refreshToken: string, attempt: AttemptRecord, nowMs: number): Answer
+  revoke(by: 'person'): void
+}
+
+export const accessTokenSeconds = 90
+
+export function createProvider(kind: ProviderKind, journal: Journal, random: Random): ModelProvider {
+  let generation = 1
+  let end: 'person' | 'reuse' | undefined
+  const current = new Set(['r1'])
+  const tokens = new Map<string, RefreshTokenState>([['r1', newToken()]])
+  const receivers = new Map<string, AttemptRecord>()
+
+  const issue = (refreshToken: string | undefined): Answer => ({
+    kind: 'tokens',
+    accessToken: `a${++generation}`,
+    refreshToken,
+    expiresInSeconds: accessTokenSeconds,
+  })
+
+  const rotate = (presented: RefreshTokenState, attempt: AttemptRecord): string => {
+    const successor = `r${generation + 1}`
+    tokens.set(successor, newToken())
+    current.add(successor)
+    receivers.set(successor, attempt)
+    presented.successors.push(successor)
+    return successor
+  }
+
+  const forgive = (presented: RefreshTokenState, attempt: AttemptRecord): Answer => {
+    const [successor] = presented.successors
+    if (kind.inGrace === 'sibling' || successor === undefined) return issue(rotate(presented, attempt))
+    receivers.set(successor, attempt)
+    return issue(successor)
+  }
+
+  return {
+    isAlive: () => end === undefined,
+    endedBy: () => end,
+    current,
+    issuedTo: (refreshToken) => receivers.get(refreshToken),
+    revoke: (by) => void (end ??= by),
+    present(refreshToken, attempt, nowMs) {
+      const presented = tokens.get(refreshToken)
+      if (presented === undefined) throw new Error(`no provider issued ${refreshToken}`)
+      const spentBy = presented.spentBy
+      const entry = { attempt, refreshToken, spentBy, atMs: nowMs }
+      if (end !== undefined) {
+        journal.presentations.push({ ...entry, verdict: 'dead' })
+        return { kind: 'error', error: 'invalid_grant' }
+      }
+      if (current.has(refreshToken)) {
+        journal.presentations.push({ ...entry, verdict: 'accepted' })
+        const isRotating = kind.rotates === 'always' || (kind.rotates === 'sometimes' && random.chance(0.5))
+        if (!isRotating) return issue(undefined) // RFC 6749 section 6: the one presented stays valid
+        current.delete(refreshToken)
+        presented.spentAtMs = nowMs
+        presented.spentBy = attempt
+        return issue(rotate(presented, attempt))
+      }
+      const isForgiven = nowMs - presented.spentAtMs <= kind.policy.graceMs && presented.successors.every((each) => current.has(each)) // prettier-ignore
+      journal.presentations.push({ ...entry, verdict: isForgiven ? 'forgiven' : 'reuse' })
+      if (isForgiven) return forgive(presented, attempt)
+      if (kind.onReuse === 'revokes') end = 'reuse'
+      return { kind: 'error', error: 'invalid_grant' }
+    },
+  }
+}
+
+const newToken = (): RefreshTokenState => ({ spentAtMs: 0, spentBy: undefined, successors: [] })
