@@ -11,6 +11,7 @@ const unreachableCodes = new Set([
   '57014', // our statement timeout: it waits for what is not coming
   '55P03', // lock timeout
   '25006', // a standby: the primary is elsewhere by now
+  '28P01', '28000', '3D000', // it refuses us: password, pg_hba.conf, no such database
 ]) // prettier-ignore
 
 // node-pg gives these no code.
@@ -49,12 +50,23 @@ export const isSessionLost = (error: unknown): boolean =>
 export const isUniqueViolation = (error: unknown, constraint: string): boolean =>
   errorCode(error) === '23505' && error instanceof Error && 'constraint' in error && error.constraint === constraint
 
-/** Runs database work; an unreachable database becomes `database_unavailable`, everything else stays what it is. */
+const lacksSchema = (error: unknown): boolean => ['42P01', '42703'].includes(errorCode(error) ?? '')
+
+/**
+ * Runs database work; a database that cannot be used, or has an older schema than this code, becomes `database_unavailable`,
+ * everything else stays what it is.
+ */
 export async function mapErrors<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work()
   } catch (error) {
-    if (error instanceof ServiceError || !isUnreachable(error)) throw error
+    if (error instanceof ServiceError) throw error
+    if (lacksSchema(error))
+      throw new ServiceError('database_unavailable', 'the database lacks tables of this code: apply its migrations', {
+        cause: error,
+        retryAfterSeconds: 10,
+      })
+    if (!isUnreachable(error)) throw error
     throw new ServiceError('database_unavailable', 'the database cannot be reached: try again shortly', {
       cause: error,
       retryAfterSeconds: 2,

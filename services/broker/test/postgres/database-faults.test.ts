@@ -144,6 +144,29 @@ describe('a database that is away', () => {
   })
 })
 
+describe('a database that refuses us', () => {
+  test('for want of a schema says that migrations are missing', async () => {
+    const empty = new URL(stores.url)
+    empty.pathname = '/postgres'
+    const replica = stores.replica({ url: empty.href })
+    await expect(replica.stores.providers.findByName('x')).rejects.toMatchObject({
+      reason: 'database_unavailable',
+      message: 'the database lacks tables of this code: apply its migrations',
+    })
+    expect((await replica.stores.pendingMigrations())[0]).toBe('0001_create_core.sql')
+    expect(await stores.pendingMigrations()).toEqual([])
+  })
+
+  test.each([
+    ['the password is wrong', (url: URL) => (url.password = 'wrong')],
+    ['the database does not exist', (url: URL) => (url.pathname = '/nowhere')],
+  ])('because %s is unavailable', async (_why, spoil) => {
+    const url = new URL(stores.url)
+    spoil(url)
+    await expect(stores.replica({ url: url.href }).stores.providers.findByName('x')).rejects.toEqual(unavailable)
+  })
+})
+
 describe('sessions that are all in use', () => {
   test('refuse ordinary work after a wait, while a token is stored over the reserved ones (fault 76)', async () => {
     const replica = stores.replica({ poolSize: 2, timeouts: { acquireMs: 200 } })
