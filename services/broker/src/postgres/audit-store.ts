@@ -5,11 +5,13 @@ import { createAuditWriter } from './audit-writer.js'
 import type { Database } from './database.js'
 import { query } from './query.js'
 
+// What happened before a caller was known (a refused key, a stray callback) has no tenant. It is shown to the operators: the
+// admins of the tenant that every installation has.
 const listStatement = `
   select id, created_at, tenant_id, connection_id, event_type, event_data, client_id, key_id, request_id,
          host(ip_address) as ip_address, user_agent
   from audit_events
-  where tenant_id = :tenantId
+  where (tenant_id = :tenantId or (tenant_id is null and :tenantId = 'default'))
     and (:eventType::text is null or event_type = :eventType)
     and (:connectionId::text is null or connection_id = :connectionId)
     and (:clientId::text is null or client_id = :clientId)

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type { Actor, EventType } from '../../src/domain/events.js'
 import { createMetricsApp } from '../../src/http/metrics.js'
 import { request } from '../harness/request.js'
+import { eventually } from '../postgres/eventually.js'
 import { startManagement, type Management } from './management.js'
 
 let isVaultUsable = true
@@ -124,6 +125,14 @@ describe('the audit', () => {
     const stranger = await broker.keyOf('elsewhere', 'admin')
     const answer = await broker.call('GET', '/audit?connection_id=cn_1', { key: stranger })
     expect(answer.text).toBe('[]')
+  })
+
+  test('a refused key is shown to the operators of the tenant default and to nobody else', async () => {
+    expect((await broker.call('GET', '/audit', { key: 'a-key-that-nobody-issued' })).status).toBe(403)
+    const refused = async (key?: string) =>
+      (await broker.call('GET', '/audit?event_type=access_refused', key === undefined ? {} : { key })).text
+    await eventually(async () => (await refused()).includes('invalid_api_key'))
+    expect(await refused(await broker.keyOf('elsewhere', 'admin'))).toBe('[]')
   })
 
   test('filters by type, connection, client and time (fault 68)', async () => {
