@@ -1,0 +1,101 @@
+import { randomBytes } from 'node:crypto'
+import { type BrokerProcess, startBrokerProcess } from './broker-process.js'
+
+// Owns N replicas of the broker on one database: their start, their deaths and their return on the same port.
+
+export const apiKey = `prove-${randomBytes(16).toString('hex')}`
+
+export type Fleet = {
+  /** Origins, one per replica, the same over all restarts. */
+  urls: readonly string[]
+  /** Replicas that are ready now. */
+  ready(): readonly number[]
+  /** SIGKILL; answers which incarnation died and when. */
+  kill(replica: number): Promise<Death>
+  /** SIGTERM, and waits for the end of the drain. Answers its milliseconds. */
+  drain(replica: number): Promise<number>
+  freeze(replica: number): void
+  thaw(replica: number): void
+  /** A new process on the same port. */
+  restart(replica: number): Promise<void>
+  /** Replicas that ended without being asked to. */
+  unexpectedEnds(): number
+  endAll(): Promise<void>
+}
+
+export type Death = { incarnation: string; atMs: number }
+
+export type FleetOptions = {
+  ports: readonly number[]
+  databaseUrl: string
+  encryptionKey: string
+  logDirectory: string
+}
+
+export async function startFleet(options: FleetOptions): Promise<Fleet> {
+  const stateKey = randomBytes(32).toString('base64')
+  const urls = options.ports.map((port) => `http://127.0.0.1:${port}`)
+  const processes: (BrokerProcess | undefined)[] = []
+  const all = new Set<BrokerProcess>()
+  let incarnations = 0
+
+  const start = async (replica: number): Promise<void> => {
+    // Every process has a name of its own, which it tells the provider with each refresh: see provider-main.ts.
+    const incarnation = `broker-${replica}-${incarnations++}`
+    const environment = {
+      PORT: String(options.ports[replica]),
+      BASE_URL: `https://${incarnation}.example`,
+      DATABASE_URL: options.databaseUrl,
+      ENCRYPTION_KEY: options.encryptionKey,
+      STATE_KEY: stateKey,
+      API_KEY: apiKey,
+      ALLOWED_RETURN_DOMAINS: 'app.example.com',
+      EGRESS_ALLOW_PRIVATE_NETWORKS: '127.0.0.0/8',
+      LOG_LEVEL: 'warn',
+    }
+    const started = startBrokerProcess({ incarnation, environment, logDirectory: options.logDirectory })
+    all.add(started)
+    await started.ready(`${urls[replica]}/readyz`)
+    processes[replica] = started
+  }
+  const take = (replica: number): BrokerProcess => {
+    const running = processes[replica]
+    if (running === undefined) throw new Error(`replica ${replica} is not running`)
+    return running
+  }
+  const surrender = (replica: number): BrokerProcess => {
+    const running = take(replica)
+    processes[replica] = undefined
+    return running
+  }
+
+  const fleet: Fleet = {
+    urls,
+    ready: () => [...processes.keys()].filter((replica) => processes[replica] !== undefined),
+    async kill(replica) {
+      const running = surrender(replica)
+      const atMs = Date.now()
+      await running.end('SIGKILL')
+      return { incarnation: running.incarnation, atMs }
+    },
+    async drain(replica) {
+      const startedAtMs = performance.now()
+      await surrender(replica).end('SIGTERM')
+      return performance.now() - startedAtMs
+    },
+    freeze: (replica) => take(replica).signal('SIGSTOP'),
+    thaw: (replica) => take(replica).signal('SIGCONT'),
+    restart: start,
+    unexpectedEnds: () => [...all].filter((each) => each.endedUnasked()).length,
+    async endAll() {
+      await Promise.all([...all].map((each) => each.end('SIGKILL')))
+    },
+  }
+  try {
+    await Promise.all(options.ports.map((_, replica) => start(replica)))
+  } catch (error) {
+    await fleet.endAll()
+    throw error
+  }
+  return fleet
+}
