@@ -82,6 +82,7 @@ export const errorReasons = {
   connection_not_active: row(403, 'FAILED_PRECONDITION', 'The connection is not active'),
   token_not_found: row(404, 'NOT_FOUND', 'The connection holds no credentials'),
   attention_required: row(409, 'FAILED_PRECONDITION', 'A person has to connect again'),
+  disconnect_in_progress: row(409, 'FAILED_PRECONDITION', 'The connection is being revoked'),
   provider_unavailable: row(503, 'UNAVAILABLE', 'The provider cannot be reached'),
   provider_misconfigured: row(502, 'FAILED_PRECONDITION', 'The provider refuses our client'),
   provider_bad_response: row(502, 'UNAVAILABLE', 'The provider gave an answer we cannot use'),

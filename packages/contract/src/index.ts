@@ -12,6 +12,8 @@ export { fromProblem, toProblem, toServiceError, type Problem } from './problem.
 export { loadProtos, protoFiles } from './proto.js'
 export type {
   ConnectionCheck,
+  ConnectionItem,
+  ConnectionPage,
   ConsentSpec,
   ProviderMetadata,
   ProviderMetadataEntry,

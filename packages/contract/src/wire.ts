@@ -29,6 +29,37 @@ export type ConnectionCheck = {
   detail?: string
 }
 
+/** `GET /v1/connections/{id}` and the items of `GET /v1/connections`. Times are RFC 3339, UTC; never a token. */
+export type ConnectionItem = {
+  connection_id: string
+  /** pending, expired, active, attention, failed, revoking or revoked. */
+  status: string
+  reason: string | null
+  /** What to do next. */
+  detail: string
+  user_id: string
+  provider: { id: string; name: string; auth_type: string }
+  requested_scopes: string[]
+  /** null = the provider did not say. */
+  granted_scopes: string[] | null
+  missing_scopes: string[]
+  account: { issuer: string; subject: string; label: string | null } | null
+  created_at: string
+  granted_at: string | null
+  /** End of the access token. */
+  expires_at: string | null
+  /** Forecast: when a person has to connect again unless the grant is used before. */
+  refresh_expires_at: string | null
+  last_refreshed_at: string | null
+  last_error: string | null
+  token_version: number
+  /** What became of a disconnect at the provider. */
+  revocation: string | null
+}
+
+/** One page of `GET /v1/connections`. */
+export type ConnectionPage = { data: ConnectionItem[]; next_cursor: string | null; has_more: boolean }
+
 /** Token answer: root fields for OAuth 2.0 connections, `strategy` and `credentials` for every type. */
 export type TokenPayload = {
   access_token?: string

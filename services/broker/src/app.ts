@@ -4,7 +4,8 @@ import type { Config } from './config.js'
 import { checkCanaries, isVaultUsable } from './flows/check-canaries.js'
 import type { Ports, Report } from './flows/ports.js'
 import { createRefresher } from './flows/refresh-token.js'
-import type { ConsentSettings } from './flows/start-connection.js'
+import type { ConsentSettings } from './flows/open-consent.js'
+import { startRevoker } from './flows/revocation-worker.js'
 import { createMetricsApp, serveMetrics } from './http/metrics.js'
 import { createServer } from './http/server.js'
 import { createOAuth } from './oauth/create-oauth.js'
@@ -12,6 +13,7 @@ import { createCanaryStore } from './postgres/canary-store.js'
 import { createStores } from './postgres/create-stores.js'
 import { openDatabase } from './postgres/database.js'
 import { createReporting } from './reporting.js'
+import { observeVault } from './vault/observe-vault.js'
 import { createVault } from './vault/vault.js'
 
 // THE composition root: builds the adapters, joins them into Ports, and knows in which order they end.
@@ -26,7 +28,10 @@ export type Broker = RunningService & { port: number; metricsPort: number | unde
 export async function startBroker(config: Config, log: Logger, now: () => Date = () => new Date()): Promise<Broker> {
   for (const warning of config.warnings) log.warn({}, warning)
   const registry = createMetricsRegistry()
-  const vault = createVault(config.encryptionKeys)
+  const vault = observeVault(createVault(config.encryptionKeys), ({ tenantId, recordId, field }) => {
+    const connectionId = field === 'credentials' || field === 'orphan' ? recordId : undefined
+    void reporting.report({ type: 'integrity_error', actor: { ...ourselves, tenantId }, connectionId, data: { field } })
+  })
   const database = openDatabase({
     url: config.databaseUrl,
     poolSize: config.databasePoolSize,
@@ -53,10 +58,12 @@ export async function startBroker(config: Config, log: Logger, now: () => Date =
     binding: config.consentBinding,
   }
   const refresher = createRefresher(ports, settings)
+  const revoker = startRevoker(ports, ourselves, revocationPollMs)
 
   const closeAll = async (servers: readonly HttpServer[]): Promise<void> => {
     await Promise.all(servers.map((server) => server.close())) // no new work
-    await refresher.drain() // what was sent to a provider is finished and stored
+    // what was sent to a provider is finished and stored
+    await Promise.all([refresher.drain(), revoker.drain()])
     oauth.close()
     await stores.close() // audit rows and the liveness lock
     await database.close()
@@ -67,7 +74,15 @@ export async function startBroker(config: Config, log: Logger, now: () => Date =
     await checkCanaries(createCanaryStore(database.knex), vault)
     const health = { isVaultUsable: () => isVaultUsable(vault), pendingMigrations: stores.pendingMigrations }
     const metrics = config.metricsPort === undefined ? serveMetrics(registry) : undefined
-    const app = createServer({ ports: { ...ports, refresher }, settings, config, reporting, health, metrics, log })
+    const app = createServer({
+      ports: { ...ports, refresher, revoker },
+      settings,
+      config,
+      reporting,
+      health,
+      metrics,
+      log,
+    })
     servers.push(await listenHttp(app, { port: config.port }))
     if (config.metricsPort !== undefined)
       servers.push(await listenHttp(createMetricsApp(registry), { port: config.metricsPort }))
@@ -79,6 +94,9 @@ export async function startBroker(config: Config, log: Logger, now: () => Date =
   log.info({ port: main?.port, metricsPort: metricsServer?.port }, 'broker ready')
   return { port: main?.port ?? 0, metricsPort: metricsServer?.port, close: () => closeAll(servers) }
 }
+
+/** How often each replica looks for revocations that are due. */
+const revocationPollMs = 2_000
 
 /** The actor of what happens without a request. */
 const ourselves: Parameters<Report>[0]['actor'] = {

@@ -155,11 +155,20 @@ describe('answers of the running broker fit the document', () => {
     await check('GET /connections/{connection_id}/status', `/connections/${pending}/status`)
     await check('GET /connections/{connection_id}/token', `/connections/${pending}/token`, {}, 403)
     const id = await connected(broker)
+    await check('GET /connections', '/connections?limit=1')
+    await check('GET /connections/{connection_id}', `/connections/${id}`)
+    await check('POST /connections/{connection_id}/reconnect', `/connections/${id}/reconnect`)
+    await check('POST /connections/{connection_id}/step-up', `/connections/${id}/step-up`, {
+      body: { scopes: ['email'] },
+    })
     await check('GET /connections/{connection_id}/token', `/connections/${id}/token`)
     await check('POST /connections/{connection_id}/refresh', `/connections/${id}/refresh`)
     broker.provider.revokeSubject('user-1')
     await check('POST /connections/{connection_id}/refresh', `/connections/${id}/refresh`, {}, 409)
     await check('GET /connections/{connection_id}/status', `/connections/${id}/status`)
+    await check('GET /connections/{connection_id}', `/connections/${id}?with_auth_url=true`)
+    await check('DELETE /connections/{connection_id}', `/connections/${id}`)
+    await check('DELETE /connections/{connection_id}', `/connections/cn_${'0'.repeat(32)}`, {}, 404)
   })
 
   test('providers: the whole life of one, and of its secret nothing', async () => {

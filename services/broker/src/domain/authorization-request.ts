@@ -4,6 +4,9 @@ import type { Endpoints } from './provider.js'
 /** How the browser that finishes a consent is tied to the one that started it. */
 export type ConsentBinding = 'browser' | 'none'
 
+/** Why a person is asked: for a new connection, to renew one in place, or to widen its scopes. */
+export type ConsentIntent = 'connect' | 'reconnect' | 'step_up'
+
 /**
  * What a flow was started with. The callback uses these, never the provider's current endpoints, so that an edit of the
  * provider cannot redirect a code to somebody else (A9), and remembers whom it was sent to (RFC 9700 section 4.4.2).
@@ -24,6 +27,9 @@ export type AuthorizationRequest = {
   workspaceId: string
   providerId: string
   purpose: 'authorization' | 'capture'
+  intent: ConsentIntent
+  /** The person may answer with another account than the one that is connected. */
+  allowsAccountChange: boolean
   binding: ConsentBinding
   scopes: readonly string[]
   returnUrl: string

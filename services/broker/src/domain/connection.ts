@@ -5,11 +5,12 @@ import { ServiceError } from '@dromos/contract'
  * active    credentials can be read
  * attention the grant is dead or may not be used: a person has to connect again
  * failed    the consent ended without credentials
- * revoked   disconnected on purpose
+ * revoking  disconnected on purpose: never served again, still to be revoked at the provider
+ * revoked   disconnected, and what was held is gone
  */
-export type ConnectionStatus = 'pending' | 'active' | 'attention' | 'failed' | 'revoked'
+export type ConnectionStatus = 'pending' | 'active' | 'attention' | 'failed' | 'revoking' | 'revoked'
 
-/** Why a connection is not active: a fixed vocabulary, safe for metrics, answers and redirects. */
+/** Why a connection is not active, or a consent failed: a fixed vocabulary, safe for metrics, answers and redirects. */
 export type ConnectionReason =
   | 'access_denied'
   | 'provider_error'
@@ -21,6 +22,7 @@ export type ConnectionReason =
   | 'id_token_missing'
   | 'id_token_invalid'
   | 'identity_changed'
+  | 'account_mismatch'
   | 'revoked'
   | 'expired'
   | 'lost_rotation'
@@ -39,27 +41,41 @@ export type ConnectionView = {
   reason: ConnectionReason | undefined
   /** True when a pending connection's consent ran out of time. */
   isConsentExpired: boolean
+  /** True when a person was asked to connect again and has not answered yet; looked up for status polls only. */
+  isReconnecting?: boolean
 }
 
-const reconnect = 'ask for a new connection with POST /v1/request-connection'
+const reconnect =
+  'send the person through the link of POST /v1/connections/{id}/reconnect, or of a new POST /v1/request-connection'
 
 /** Wire status and a sentence that says what to do next. */
 export function describeConnection(view: ConnectionView): { status: string; detail: string } {
+  if (view.isReconnecting === true)
+    return { status: 'pending', detail: 'a person was asked to connect again: open authUrl, then poll again' }
   switch (view.status) {
     case 'active':
       return { status: 'active', detail: 'the connection is active' }
     case 'pending':
       return view.isConsentExpired
-        ? { status: 'expired', detail: `nobody consented in time: ${reconnect}` }
+        ? expired
         : { status: 'pending', detail: 'a person has not consented yet: open authUrl, then poll again' }
     case 'attention':
       return { status: 'attention', detail: `a person has to connect again (${view.reason}): ${reconnect}` }
     case 'failed':
-      return { status: 'failed', detail: `the consent failed (${view.reason}): ${reconnect}` }
+      return view.reason === 'expired'
+        ? expired
+        : { status: 'failed', detail: `the consent failed (${view.reason}): ${reconnect}` }
+    case 'revoking':
+      return {
+        status: 'revoking',
+        detail: 'the connection was disconnected and is being revoked at the provider: nothing to do',
+      }
     case 'revoked':
       return { status: 'revoked', detail: `the connection was disconnected: ${reconnect}` }
   }
 }
+
+const expired = { status: 'expired', detail: `nobody consented in time: ${reconnect}` }
 
 /** The error a read of credentials gets when the connection is in no state to give them. */
 export function refuseUnlessActive(view: ConnectionView): void {

@@ -10,6 +10,8 @@ export type OAuthCredentials = {
   scope: string | undefined
   /** Milliseconds since the epoch; undefined when the provider promises no lifetime. */
   expiresAtMs: number | undefined
+  /** When the refresh token ends, where the provider tells; milliseconds since the epoch. */
+  refreshExpiresAtMs?: number | undefined
   /** Other members of the token answer, kept for agents that know the provider (`instance_url`, `realmId`). */
   extra: Record<string, unknown>
 }
@@ -39,8 +41,17 @@ export function mergeAnswer(
     idToken: answer.idToken ?? held?.idToken,
     scope: answer.scope ?? held?.scope,
     expiresAtMs: expiresInSeconds === undefined ? undefined : receivedAtMs + expiresInSeconds * 1000,
+    refreshExpiresAtMs: refreshExpiry(answer, receivedAtMs) ?? held?.refreshExpiresAtMs,
     extra: { ...held?.extra, ...answer.extra },
   }
+}
+
+// No RFC has a member for it; these are the names in use. 0 is "never" (Keycloak's offline tokens).
+function refreshExpiry({ extra }: TokenAnswer, receivedAtMs: number): number | undefined {
+  const given = extra.refresh_token_expires_in ?? extra.refresh_expires_in ?? extra.x_refresh_token_expires_in
+  const seconds = typeof given === 'string' ? Number(given) : given
+  if (typeof seconds !== 'number' || !(seconds > 0 && seconds < 1e10)) return undefined
+  return receivedAtMs + Math.floor(seconds) * 1000
 }
 
 /** Milliseconds before its end at which an access token counts as expired: clocks differ and requests take time. */

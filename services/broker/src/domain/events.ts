@@ -12,6 +12,11 @@ export type Actor = {
 
 export type EventType =
   | 'connection.created'
+  | 'connection.reconnect_requested'
+  | 'connection.reconnected'
+  | 'connection.grant_refused'
+  | 'connection.disconnected'
+  | 'connection.revoked'
   | 'oauth_flow_completed'
   | 'oauth_error'
   | 'state_verification_failed'

@@ -4,9 +4,11 @@ import type { StaticCredentials } from '../domain/credentials.js'
 import type { Actor } from '../domain/events.js'
 import { checkReturnUrl, withResult } from '../domain/return-url.js'
 import { applyStrategy } from '../domain/strategy.js'
+import { activateGrant, captureGrant } from './activate-grant.js'
+import { ConsentFailure } from './consent-failure.js'
 import type { OpenCapture } from './describe-capture.js'
 import type { Ports } from './ports.js'
-import type { ConsentSettings } from './start-connection.js'
+import type { ConsentSettings } from './open-consent.js'
 
 export type CapturePorts = Pick<
   Ports,
@@ -66,13 +68,15 @@ export async function captureCredentials(
   await claim(ports, capture)
   try {
     // 5 seal, store, activate
-    const isActive = await store(ports, capture, values)
-    if (!isActive) throw new ServiceError('consent_already_used', 'this connection is not waiting for credentials')
+    const credentials: StaticCredentials = { type: 'static', values }
+    await captureGrant(ports, request, credentials)
+    await activateGrant(ports, request, { provider, credentials, account: undefined, actor: event.actor })
   } catch (error) {
-    if (error instanceof ServiceError && error.reason === 'consent_already_used') throw error
+    if (error instanceof ConsentFailure)
+      throw new ServiceError('consent_already_used', 'this connection is not waiting for credentials')
     // The person can do nothing about it and the claim is spent: the application hears of it and starts anew. When even
     // this cannot be written, the pending connection ends by time.
-    await ports.connections.fail(request.key, 'provider_error').catch(() => false)
+    await ports.connections.fail(request, 'provider_error').catch(() => false)
     await ports.report({ ...event, type: 'token_storage_failed', data: { provider_id: provider.identity.id } })
     return withResult(returnUrl, { status: 'error', connection_id: connectionId, error: 'provider_error' })
   }
@@ -118,24 +122,4 @@ async function claim(ports: Pick<Ports, 'authorizationRequests'>, { request }: O
     throw new ServiceError('consent_already_used', 'credentials were already captured: start a new connection')
   if (claimed.kind === 'expired')
     throw new ServiceError('consent_expired', 'the time for this capture is over: start a new connection')
-}
-
-/** False when the connection is not pending any more. */
-async function store(
-  ports: Pick<Ports, 'connections' | 'vault'>,
-  { request }: OpenCapture,
-  values: Record<string, unknown>,
-): Promise<boolean> {
-  const { tenantId, connectionId } = request.key
-  const credentials: StaticCredentials = { type: 'static', values }
-  const context = { tenantId, recordId: connectionId, field: 'credentials', version: 1 } as const
-  const sealed = ports.vault.seal(JSON.stringify(credentials), context)
-  const captured = { sealed, expiresAtMs: undefined, grantedScope: undefined }
-  if (!(await ports.connections.captureFirst(request.key, captured))) return false
-  return ports.connections.activate(request.key, {
-    account: undefined,
-    variables: {},
-    grantedToClientId: undefined,
-    grantedAtOrigin: undefined,
-  })
 }

@@ -5,12 +5,23 @@ import { isHeaderSafe, mergeAnswer, type OAuthCredentials } from '../domain/cred
 import type { Actor } from '../domain/events.js'
 import type { ClientSecrets, OAuthProvider } from '../domain/provider.js'
 import { missingScopes } from '../domain/scopes.js'
+import { activateGrant, captureGrant } from './activate-grant.js'
 import { ConsentFailure } from './consent-failure.js'
-import { originsOf } from './granted-at.js'
+import { dropGrant } from './drop-grant.js'
 import type { Grant, Ports } from './ports.js'
 import { type Recognised, tenantActor } from './recognise-callback.js'
 
-type CompletePorts = Pick<Ports, 'providers' | 'connections' | 'tokenEndpoint' | 'idTokens' | 'vault' | 'report'>
+type CompletePorts = Pick<
+  Ports,
+  | 'providers'
+  | 'connections'
+  | 'authorizationRequests'
+  | 'tokenEndpoint'
+  | 'revocationEndpoint'
+  | 'idTokens'
+  | 'vault'
+  | 'report'
+>
 
 /**
  * Phases 4 to 8: exchange the code once, store what came before judging it, verify, activate, report. Answers the provider's
@@ -34,20 +45,16 @@ export async function completeConsent(
   const grant = await exchange(ports, provider, found.secrets, request, secrets, code) // 4
   const durationMs = Math.round(performance.now() - startedAtMs)
   const credentials = credentialsOf(provider, request, grant)
-  await capture(ports, request, credentials) // 5
+  await captureGrant(ports, request, credentials) // 5
   const account = await verify(ports, provider, request, secrets, credentials) // 6
-  await activate(ports, provider, request, account) // 7
-  await ports.report({
-    type: 'oauth_flow_completed', // 8
-    actor: tenantActor(actor, request),
-    connectionId: request.key.connectionId,
-    data: {
-      provider_id: request.providerId,
-      duration_ms: durationMs,
-      has_id_token: credentials.idToken !== undefined,
-      missing_scopes: missingScopes(request.scopes, credentials.scope),
-    },
-  })
+  try {
+    await activateGrant(ports, request, { provider, credentials, account, actor: tenantActor(actor, request) }) // 7
+  } catch (error) {
+    // Nobody will use what the person has just granted: it should not live on at the provider.
+    if (error instanceof ConsentFailure) await dropGrant(ports, request, found, credentials, account)
+    throw error
+  }
+  await report(ports, request, credentials, actor, durationMs) // 8
   return provider.identity.name
 }
 
@@ -87,19 +94,6 @@ function credentialsOf(provider: OAuthProvider, request: Recognised, grant: Gran
   return request.snapshot.expectsIdToken ? merged : { ...merged, idToken: undefined }
 }
 
-async function capture(ports: CompletePorts, request: Recognised, credentials: OAuthCredentials): Promise<void> {
-  const { tenantId, connectionId } = request.key
-  const sealed = ports.vault.seal(JSON.stringify(credentials), {
-    tenantId,
-    recordId: connectionId,
-    field: 'credentials',
-    version: 1,
-  })
-  const captured = { sealed, expiresAtMs: credentials.expiresAtMs, grantedScope: credentials.scope }
-  if (!(await ports.connections.captureFirst(request.key, captured)))
-    throw new ServiceError('consent_already_used', 'this connection is not waiting for a consent')
-}
-
 async function verify(
   ports: CompletePorts,
   provider: OAuthProvider,
@@ -127,17 +121,22 @@ async function verify(
   }
 }
 
-async function activate(
+async function report(
   ports: CompletePorts,
-  provider: OAuthProvider,
   request: Recognised,
-  account: Account | undefined,
+  credentials: OAuthCredentials,
+  actor: Actor,
+  durationMs: number,
 ): Promise<void> {
-  const isActive = await ports.connections.activate(request.key, {
-    account,
-    variables: request.variables ?? {},
-    grantedToClientId: provider.clientId,
-    grantedAtOrigin: originsOf(request.snapshot.endpoints),
+  await ports.report({
+    type: 'oauth_flow_completed',
+    actor: tenantActor(actor, request),
+    connectionId: request.key.connectionId,
+    data: {
+      provider_id: request.providerId,
+      duration_ms: durationMs,
+      has_id_token: credentials.idToken !== undefined,
+      missing_scopes: missingScopes(request.scopes, credentials.scope),
+    },
   })
-  if (!isActive) throw new ServiceError('consent_already_used', 'this connection is not waiting for a consent')
 }

@@ -4,7 +4,7 @@ import type { Actor } from '../domain/events.js'
 import type { OAuthProvider, StaticProvider } from '../domain/provider.js'
 import { verifyState } from '../domain/signed-state.js'
 import type { Ports } from './ports.js'
-import type { ConsentSettings } from './start-connection.js'
+import type { ConsentSettings } from './open-consent.js'
 
 /** A pending connection that waits for a person to type credentials in. */
 export type OpenCapture = { request: AuthorizationRequest; provider: StaticProvider }

@@ -8,11 +8,19 @@ import { completeConsent } from './complete-consent.js'
 import { ConsentFailure } from './consent-failure.js'
 import type { Ports } from './ports.js'
 import { type Callback, recogniseCallback, type Recognised, tenantActor } from './recognise-callback.js'
-import type { ConsentSettings } from './start-connection.js'
+import type { ConsentSettings } from './open-consent.js'
 
 type FinishPorts = Pick<
   Ports,
-  'now' | 'providers' | 'connections' | 'authorizationRequests' | 'tokenEndpoint' | 'idTokens' | 'vault' | 'report'
+  | 'now'
+  | 'providers'
+  | 'connections'
+  | 'authorizationRequests'
+  | 'tokenEndpoint'
+  | 'revocationEndpoint'
+  | 'idTokens'
+  | 'vault'
+  | 'report'
 >
 
 /**
@@ -72,7 +80,7 @@ async function failConsent(
   error: unknown,
 ): Promise<ConnectionReason> {
   const failure = error instanceof ConsentFailure ? error : new ConsentFailure('provider_error', 'token_storage_failed')
-  await ports.connections.fail(request.key, failure.reason)
+  await ports.connections.fail(request, failure.reason)
   await ports.report({
     type: failure.event,
     actor: tenantActor(actor, request),

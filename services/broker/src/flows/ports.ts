@@ -1,5 +1,12 @@
 import type { AuthorizationRequest, FlowSecrets } from '../domain/authorization-request.js'
-import type { Account, ConnectionKey, ConnectionReason, ConnectionView } from '../domain/connection.js'
+import type {
+  Account,
+  ConnectionKey,
+  ConnectionReason,
+  ConnectionStatus,
+  ConnectionView,
+} from '../domain/connection.js'
+import type { ConnectionDetails, ListedStatus } from '../domain/connection-details.js'
 import type { Credentials, OAuthCredentials } from '../domain/credentials.js'
 import type { AuditEntry, BrokerEvent } from '../domain/events.js'
 import type {
@@ -36,6 +43,8 @@ export type Ports = {
   tokenEndpoint: TokenEndpoint
   idTokens: IdTokenVerifier
   credentialCheck: CredentialCheck
+  revocations: RevocationStore
+  revocationEndpoint: RevocationEndpoint
   report: Report
 }
 
@@ -93,31 +102,73 @@ export type ConnectionStore = {
   /** Status only; never touches ciphertext. undefined for unknown and for foreign ids alike. */
   view(key: ConnectionKey): Promise<ConnectionView | undefined>
   readCredentials(key: ConnectionKey): Promise<CredentialsRow | undefined>
+  /** undefined for unknown ids and for connections that were disconnected since the request was made. */
+  activationTarget(request: ConsentOf): Promise<ActivationTarget | undefined>
   /**
-   * Stores what a consent brought, version 1, status still `pending`, attempt `captured`. False when the connection is not
-   * pending any more. Safe to repeat.
+   * Puts a judged grant into its connection in one statement: status `active`, version and fence one higher, lease free,
+   * attempt `idle`, so that a refresh of the former grant that is under way finds its fence lost. False when version or fence
+   * moved since `activationTarget`, or the connection was disconnected. A lost acknowledgement is safe to repeat from there.
    */
-  captureFirst(key: ConnectionKey, captured: CapturedCredentials): Promise<boolean>
-  /** pending → active with account and granted scope, attempt `idle`, in one statement. False when it was not pending. */
-  activate(key: ConnectionKey, result: Activation): Promise<boolean>
-  /** pending → failed; credentials captured on the way are removed. False when it was not pending. */
-  fail(key: ConnectionKey, reason: ConnectionReason): Promise<boolean>
+  activate(request: ConsentOf, target: ActivationTarget, result: Activation): Promise<boolean>
+  /** pending → failed; any other status stays. What the request captured is removed. False when it was not pending. */
+  fail(request: ConsentOf, reason: ConnectionReason): Promise<boolean>
+  /** Another live connection of the same account at the same provider, of whatever tenant. */
+  isAccountConnected(providerId: string, account: { issuer: string; subject: string }): Promise<boolean>
+  /** Never a token. undefined for unknown and for foreign ids alike. */
+  details(key: ConnectionKey): Promise<ConnectionDetails | undefined>
+  /** Newest first, keyset pages. Throws `invalid_cursor` when `after` is no connection of the tenant. */
+  list(query: ConnectionQuery): Promise<ConnectionDetails[]>
+}
+
+/** Names a consent: its authorization request and the connection it is for. */
+export type ConsentOf = { id: string; key: ConnectionKey }
+
+export type ActivationTarget = {
+  version: number
+  fence: number
+  status: ConnectionStatus
+  isRefreshing: boolean
+  account: { issuer: string; subject: string } | undefined
+  grantedToClientId: string | undefined
+  grantedAtOrigin: string | undefined
+  sealedCredentials: Buffer | undefined
+}
+
+export type ConnectionQuery = {
+  tenantId: string
+  userId: string | undefined
+  provider: { id: string } | { name: string } | undefined
+  status: ListedStatus | undefined
+  /** Id of the last connection seen. */
+  after: string | undefined
+  limit: number
 }
 
 export type CapturedCredentials = {
   sealed: Buffer
   expiresAtMs: number | undefined
+  refreshExpiresAtMs?: number | undefined
   grantedScope: string | undefined
 }
 
-export type Activation = {
+/** `sealed` is bound to the target's version plus one. */
+export type Activation = CapturedCredentials & {
+  requestedScopes: readonly string[]
   account: Account | undefined
   variables: Readonly<Record<string, string>>
   grantedToClientId: string | undefined
   grantedAtOrigin: string | undefined
+  revocationUrl: string | undefined
 }
 
 export type AuthorizationRequestStore = {
+  /** A further consent of a connection; false when that does not exist or is being revoked. */
+  add(request: NewAuthorizationRequest): Promise<boolean>
+  /**
+   * Keeps what a consent brought until it was judged; `activate` and `fail` remove it. Uses the reserved commit lane and
+   * retries while the database is away. Safe to repeat.
+   */
+  capture(request: ConsentOf, sealed: Buffer): Promise<void>
   find(tenantId: string, id: string): Promise<AuthorizationRequest | undefined>
   /** By id alone, for links a browser opens; ids have 160 random bits. */
   findByLink(id: string): Promise<AuthorizationRequest | undefined>
@@ -200,6 +251,53 @@ export type LeaseStore = {
   markAdopted(key: ConnectionKey, fence: number): Promise<void>
 }
 
+/** What there is to revoke. `attempt` counts from 1; `waitMs` > 0 = a refresh may still be under way for that long. */
+export type Revocation = {
+  key: ConnectionKey
+  providerId: string
+  version: number
+  attempt: number
+  waitMs: number
+  sealedCredentials: Buffer | undefined
+  /** Answers of refreshes that came back too late: they hold newer tokens of the same grant. */
+  orphans: readonly { fence: number; sealed: Buffer }[]
+  variables: Readonly<Record<string, string>>
+  grantedToClientId: string | undefined
+  grantedAtOrigin: string | undefined
+  revocationUrl: string | undefined
+}
+
+export type RevocationOutcome = 'revoked' | 'unsupported' | 'not_needed' | 'revocation_failed'
+
+export type RevocationStore = {
+  /**
+   * Any status → `revoking` in one statement: fence raised, open consents closed. From then on nothing is served and no
+   * refresh or consent brings it back. Repeating it changes nothing. undefined for unknown and for foreign ids alike.
+   */
+  begin(key: ConnectionKey): Promise<{ wasDisconnected: boolean; providerId: string; previous: string } | undefined>
+  /** Takes one that is due (of `key`, or any) for `holdMs`; nobody else gets it meanwhile. */
+  claim(key: ConnectionKey | undefined, holdMs: number): Promise<Revocation | undefined>
+  /** Gives it back, due again after `delayMs`; one that was only `waiting` does not count as a try. */
+  postpone(key: ConnectionKey, delayMs: number, outcome: 'failed' | 'waiting'): Promise<void>
+  /** revoking → revoked: ciphertext, orphans and captured consents are gone. False when an orphan came since the claim. */
+  finish(revocation: Pick<Revocation, 'key' | 'orphans'>, outcome: RevocationOutcome): Promise<boolean>
+}
+
+/** What became of one call. `retryAfterMs` is what the provider asked for. */
+export type RevocationAnswer =
+  | { kind: 'revoked' }
+  | { kind: 'refused'; httpStatus: number }
+  | { kind: 'unavailable'; retryAfterMs: number | undefined }
+
+export type RevocationEndpoint = {
+  /** Revokes one token in the provider's style (RFC 7009 by default), through the egress guard, once. Never throws. */
+  revoke(
+    provider: OAuthProvider,
+    secrets: ClientSecrets,
+    request: { url: string; audience: string; token: string; hint: 'refresh_token' | 'access_token' },
+  ): Promise<RevocationAnswer>
+}
+
 export type KeyRecord = Caller & { secretDigest: Buffer; expiresAt: Date | undefined; isRevoked: boolean }
 
 export type NewClient = { tenantId: string; name: string; roles: readonly Role[]; mayReadRefreshTokens: boolean }
@@ -267,7 +365,7 @@ export type AuditRow = AuditEntry & { id: string; createdAt: Date }
 export type SealContext = {
   tenantId: string
   recordId: string
-  field: 'credentials' | 'orphan' | 'flow_secrets' | 'client_secrets' | 'idempotent_answer' | 'canary'
+  field: 'credentials' | 'captured' | 'orphan' | 'flow_secrets' | 'client_secrets' | 'idempotent_answer' | 'canary'
   version: number
 }
 

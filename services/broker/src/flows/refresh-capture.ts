@@ -40,6 +40,7 @@ function sealed(
   return {
     sealed: attempt.ports.vault.seal(JSON.stringify(credentials), { tenantId, recordId: connectionId, field, version }),
     expiresAtMs: credentials.expiresAtMs,
+    refreshExpiresAtMs: credentials.refreshExpiresAtMs,
     grantedScope: credentials.scope,
   }
 }

@@ -5,7 +5,7 @@ import type { OAuthProvider } from '../domain/provider.js'
 import { matchesVariable } from '../domain/url-variables.js'
 import type { Ports } from './ports.js'
 import { prepareAuthorization } from './prepare-authorization.js'
-import type { ConsentSettings } from './start-connection.js'
+import type { ConsentSettings } from './open-consent.js'
 
 /**
  * Completes an authorization request with the URL placeholders that a person typed in; from then on it is an ordinary

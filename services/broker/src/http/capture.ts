@@ -4,7 +4,7 @@ import { isRecord } from '../domain/credential-fields.js'
 import { captureCredentials, type CapturePorts, createAttemptLimit } from '../flows/capture-credentials.js'
 import { openCapture } from '../flows/describe-capture.js'
 import type { Ports } from '../flows/ports.js'
-import type { ConsentSettings } from '../flows/start-connection.js'
+import type { ConsentSettings } from '../flows/open-consent.js'
 import { connectPageRouter } from './connect-page.js'
 import { actorOf } from './guard.js'
 

@@ -9,7 +9,7 @@ import { captureCredentials, type CapturePorts } from '../flows/capture-credenti
 import { openLink } from '../flows/continue-in-browser.js'
 import { pageTask, type PageTask } from '../flows/describe-capture.js'
 import type { Ports } from '../flows/ports.js'
-import type { ConsentSettings } from '../flows/start-connection.js'
+import type { ConsentSettings } from '../flows/open-consent.js'
 import { supplyVariables } from '../flows/supply-variables.js'
 import { bindBrowser, isBoundBrowser } from './browser-binding.js'
 import { csrfToken, isCsrfToken } from './csrf-token.js'

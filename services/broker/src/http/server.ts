@@ -10,20 +10,22 @@ import express, { type Express, type RequestHandler } from 'express'
 import type { Config } from '../config.js'
 import type { Ports } from '../flows/ports.js'
 import type { Refresher } from '../flows/refresh-token.js'
-import type { ConsentSettings } from '../flows/start-connection.js'
+import type { Revoker } from '../flows/revocation-worker.js'
+import type { ConsentSettings } from '../flows/open-consent.js'
 import type { Reporting } from '../reporting.js'
 import { captureRouter } from './capture.js'
 import { connectionsRouter } from './connections.js'
 import { browserConsentRouter, consentSpecRouter } from './consent.js'
 import { assignActor, guard } from './guard.js'
 import { auditRouter, type Health, operationsRouter } from './operations.js'
+import { lifecycleRouter } from './lifecycle.js'
 import { answerBrowserErrors } from './pages/error-page.js'
 import { providersRouter } from './providers.js'
 
 // Owns the order in which things happen to a request, on one screen. Does not own any route's meaning.
 
 export type ServerDependencies = {
-  ports: Ports & { refresher: Refresher }
+  ports: Ports & { refresher: Refresher; revoker: Revoker }
   settings: ConsentSettings
   config: Config
   reporting: Reporting
@@ -58,6 +60,7 @@ export function createServer({
   app.use(guard(config, ports))
   app.use(consentSpecRouter(ports, settings))
   app.use(connectionsRouter(ports))
+  app.use(lifecycleRouter(ports, settings))
   app.use(providersRouter(ports))
   app.use(auditRouter(ports))
 

@@ -5,7 +5,7 @@ import { allowInsecureRequests, Configuration, type ClientAuth } from 'openid-cl
  * is the judge of that: it admits plain http in allowed private networks and nowhere else.
  */
 export function clientConfiguration(
-  server: { issuer: string; authorization_endpoint?: string; token_endpoint?: string },
+  server: { issuer: string; authorization_endpoint?: string; token_endpoint?: string; revocation_endpoint?: string },
   clientId: string,
   authentication: ClientAuth,
 ): Configuration {

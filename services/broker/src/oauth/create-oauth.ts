@@ -6,6 +6,7 @@ import { createKeySets } from './key-sets.js'
 import { createMetadataSource } from './metadata.js'
 import { observing, type Observer } from './observe.js'
 import { createOutbound, type OutboundOptions } from './outbound-fetch.js'
+import { createRevocationEndpoint } from './revocation.js'
 import { createTokenEndpoint } from './token-endpoint.js'
 
 // Owns everything the broker says to a provider: metadata, authorization URLs, token requests, id_tokens, credential checks.
@@ -17,7 +18,10 @@ export type OAuthOptions = OutboundOptions & {
   observeVerification?: Observer
 }
 
-export type OAuth = Pick<Ports, 'metadata' | 'authorization' | 'tokenEndpoint' | 'idTokens' | 'credentialCheck'> & {
+export type OAuth = Pick<
+  Ports,
+  'metadata' | 'authorization' | 'tokenEndpoint' | 'revocationEndpoint' | 'idTokens' | 'credentialCheck'
+> & {
   /** Ends every call under way; call it when the flows have been drained. */
   close(): void
 }
@@ -30,6 +34,7 @@ export function createOAuth(options: OAuthOptions): OAuth {
     metadata: createMetadataSource(outbound, { now, observe: observing(observeDiscovery) }),
     authorization: authorizationUrls,
     tokenEndpoint: createTokenEndpoint({ outbound, now }),
+    revocationEndpoint: createRevocationEndpoint({ outbound, now }),
     idTokens: createIdTokenVerifier({
       keySets: createKeySets(outbound, { now }),
       now,

@@ -84,7 +84,7 @@ function errorCode(value: unknown): string | undefined {
 const maxRetryAfterSeconds = 900
 
 /** RFC 9110 section 10.2.3: seconds or a date; a provider may not silence us for longer than fifteen minutes. */
-function retryAfterSeconds(value: string | undefined, nowMs: number): number | undefined {
+export function retryAfterSeconds(value: string | undefined, nowMs: number): number | undefined {
   if (value === undefined) return undefined
   const isDate = /[a-z]{3}/i.test(value) // Date.parse reads "-5" as a year
   const seconds = /^\d+$/.test(value) ? Number(value) : isDate ? Math.ceil((Date.parse(value) - nowMs) / 1000) : NaN

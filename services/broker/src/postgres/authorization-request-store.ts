@@ -1,10 +1,13 @@
 import type { AuthorizationRequest, ConsentBinding, FlowSnapshot } from '../domain/authorization-request.js'
 import type { AuthorizationRequestStore, Vault } from '../flows/ports.js'
+import { consentPatienceMs, persist } from './commit-lane.js'
 import type { Database } from './database.js'
 import { openFlowSecrets, sealFlowSecrets } from './flow-secrets.js'
+import { insertRequest } from './insert-connection.js'
 import { query } from './query.js'
 
-const columns = `r.tenant_id, r.id, r.connection_id, r.workspace_id, r.provider_id, r.purpose, r.binding, r.scopes, r.return_url,
+const columns = `r.tenant_id, r.id, r.connection_id, r.workspace_id, r.provider_id, r.purpose, r.intent, r.allows_account_change,
+  r.binding, r.scopes, r.return_url,
   r.variables, r.snapshot, r.browser_digest, r.claimed_at is not null as is_claimed, r.expires_at <= now() as is_expired`
 
 type Columns = {
@@ -14,6 +17,8 @@ type Columns = {
   workspace_id: string
   provider_id: string
   purpose: AuthorizationRequest['purpose']
+  intent: AuthorizationRequest['intent']
+  allows_account_change: boolean
   binding: ConsentBinding
   scopes: string[]
   return_url: string
@@ -42,7 +47,8 @@ type ClaimColumns = { is_used: boolean; is_expired: boolean; sealed_secrets: Buf
 
 const isOpen = 'claimed_at is null and expires_at > now()'
 
-export function createAuthorizationRequestStore({ knex }: Database, vault: Vault): AuthorizationRequestStore {
+export function createAuthorizationRequestStore(database: Database, vault: Vault): AuthorizationRequestStore {
+  const { knex } = database
   const updates = async (sql: string, bindings: Parameters<typeof query>[2]): Promise<boolean> =>
     (await query(knex, `${sql} returning id`, bindings)).length === 1
   return {
@@ -91,6 +97,18 @@ export function createAuthorizationRequestStore({ knex }: Database, vault: Vault
         },
       ),
 
+    add: (request) => insertRequest(knex, vault, request),
+
+    capture: (request, sealed) =>
+      // An authorization code works once: what it brought is as precious as a rotated refresh token.
+      persist(database, consentPatienceMs, async (lane) => {
+        await query(
+          lane,
+          `update authorization_requests set sealed_captured = :sealed where tenant_id = :tenantId and id = :id`,
+          { tenantId: request.key.tenantId, id: request.id, sealed },
+        )
+      }),
+
     async claim(request) {
       const bindings = { tenantId: request.key.tenantId, id: request.id }
       const [row] = await query<ClaimColumns>(knex, claimStatement, bindings)
@@ -107,6 +125,8 @@ const toRequest = (row: Columns): AuthorizationRequest => ({
   workspaceId: row.workspace_id,
   providerId: row.provider_id,
   purpose: row.purpose,
+  intent: row.intent,
+  allowsAccountChange: row.allows_account_change,
   binding: row.binding,
   scopes: row.scopes,
   returnUrl: row.return_url,

@@ -8,6 +8,9 @@ const longestPauseMs = 2_000
 /** A database that answers and refuses will seldom change its mind; one that is away comes back. */
 const refusalsBorne = 4
 
+/** Milliseconds for which a consent keeps trying to store what it brought: its person is waiting at the redirect. */
+export const consentPatienceMs = 8_000
+
 /**
  * Stores something that exists nowhere else and must not be lost, over the reserved sessions: again and again with capped
  * backoff while the database is away, until it is stored, `patienceMs` is over, or the process closes. `work` must be safe

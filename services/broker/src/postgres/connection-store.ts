@@ -1,25 +1,20 @@
-import type { ConnectionKey, ConnectionReason, ConnectionStatus, ConnectionView } from '../domain/connection.js'
 import type { AttemptState } from '../domain/refresh-protocol.js'
 import type { ConnectionStore, CredentialsRow, Vault } from '../flows/ports.js'
-import { persist } from './commit-lane.js'
+import { activate, failConsent, findActivationTarget } from './activate-connection.js'
+import { listConnections, readDetails } from './connection-listing.js'
 import type { Database } from './database.js'
 import { insertConnection } from './insert-connection.js'
 import { prepareRead } from './prepared-read.js'
-import { keyBindings, query } from './query.js'
+import { query } from './query.js'
+import { toView, type ViewColumns, viewColumns } from './view-columns.js'
 
-export type ViewColumns = { status: ConnectionStatus; reason: ConnectionReason | null; is_consent_expired: boolean }
-
-/** SQL of `ViewColumns` over a `connections` row named `c`. */
-export const viewColumns = `c.status, c.reason,
-  c.status = 'pending' and coalesce(c.consent_expires_at <= now(), false) as is_consent_expired`
-
-export const toView = (row: ViewColumns): ConnectionView => ({
-  status: row.status,
-  reason: row.reason ?? undefined,
-  isConsentExpired: row.is_consent_expired,
-})
-
-const statusRead = `select ${viewColumns} from connections c where c.tenant_id = $1 and c.id = $2`
+// A poll after a reconnect must not read the old end as the answer: while a person is at it, the connection waits.
+const statusRead = `
+  select ${viewColumns}, c.status in ('attention', 'failed', 'revoked') and exists (
+    select 1 from authorization_requests r
+    where r.tenant_id = c.tenant_id and r.connection_id = c.id and r.finished_at is null and r.expires_at > now()
+      and (r.claimed_at is null or r.claimed_at > now() - interval '30 seconds')) as is_reconnecting
+  from connections c where c.tenant_id = $1 and c.id = $2`
 
 const credentialsRead = `
   select ${viewColumns}, c.version, c.attempt_state, c.sealed_credentials,
@@ -37,18 +32,15 @@ type ReadColumns = ViewColumns & {
   is_provider_deleted: boolean
 }
 
-/** How long a consent keeps trying to store what it brought; its person is waiting at the redirect. */
-const consentPatienceMs = 8_000
-
 export function createConnectionStore(database: Database, vault: Vault): ConnectionStore {
-  const readStatus = prepareRead<ViewColumns>(database, 'connection_status', statusRead)
+  const readStatus = prepareRead<ViewColumns & { is_reconnecting: boolean }>(database, 'connection_status', statusRead)
   const readRow = prepareRead<ReadColumns>(database, 'connection_credentials', credentialsRead)
   return {
     create: (connection, request) => insertConnection(database.knex, vault, connection, request),
 
     async view({ tenantId, connectionId }) {
       const row = await readStatus(tenantId, connectionId)
-      return row && toView(row)
+      return row && { ...toView(row), ...(row.is_reconnecting ? { isReconnecting: true } : {}) }
     },
 
     async readCredentials({ tenantId, connectionId }) {
@@ -56,63 +48,24 @@ export function createConnectionStore(database: Database, vault: Vault): Connect
       return row && toCredentialsRow(row)
     },
 
-    captureFirst: (key, captured) =>
-      // An authorization code works once: what it brought is as precious as a rotated refresh token.
-      persist(database, consentPatienceMs, async (lane) => {
-        const rows = await query(
-          lane,
-          `update connections
-           set sealed_credentials = :sealed, version = 1, expires_at = :expiresAt, granted_scope = :grantedScope,
-               attempt_state = 'captured', updated_at = now()
-           where tenant_id = :tenantId and id = :connectionId and status = 'pending'
-           returning id`,
-          {
-            ...keyBindings(key),
-            sealed: captured.sealed,
-            expiresAt: toDate(captured.expiresAtMs),
-            grantedScope: captured.grantedScope,
-          },
-        )
-        return rows.length === 1
-      }),
+    activationTarget: (request) => findActivationTarget(database, request),
+    activate: (request, target, result) => activate(database, request, target, result),
+    fail: (request, reason) => failConsent(database, request, reason),
 
-    async activate(key, result) {
+    async isAccountConnected(providerId, { issuer, subject }) {
       const rows = await query(
         database.knex,
-        `update connections
-         set status = 'active', reason = null, attempt_state = 'idle', variables = :variables::jsonb,
-             account_issuer = :issuer, account_subject = :subject, account_label = :label,
-             granted_to_client_id = :clientId, granted_at_origin = :origin, updated_at = now()
-         where tenant_id = :tenantId and id = :connectionId and status = 'pending' and sealed_credentials is not null
-         returning id`,
-        {
-          ...keyBindings(key),
-          variables: JSON.stringify(result.variables),
-          issuer: result.account?.issuer,
-          subject: result.account?.subject,
-          label: result.account?.label,
-          clientId: result.grantedToClientId,
-          origin: result.grantedAtOrigin,
-        },
+        `select 1 from connections
+         where provider_id = :providerId and account_subject = :subject and account_issuer = :issuer and status = 'active'
+         limit 1`,
+        { providerId, issuer, subject },
       )
-      return rows.length === 1
+      return rows.length > 0
     },
 
-    fail: (key, reason) => fail(database, key, reason),
+    details: (key) => readDetails(database, key),
+    list: (wanted) => listConnections(database, wanted),
   }
-}
-
-async function fail(database: Database, key: ConnectionKey, reason: ConnectionReason): Promise<boolean> {
-  const rows = await query(
-    database.knex,
-    `update connections
-     set status = 'failed', reason = :reason, sealed_credentials = null, expires_at = null, attempt_state = 'idle',
-         updated_at = now()
-     where tenant_id = :tenantId and id = :connectionId and status = 'pending'
-     returning id`,
-    { ...keyBindings(key), reason },
-  )
-  return rows.length === 1
 }
 
 const toCredentialsRow = (row: ReadColumns): CredentialsRow => ({
@@ -125,5 +78,3 @@ const toCredentialsRow = (row: ReadColumns): CredentialsRow => ({
   attempt: row.attempt_state,
   sealedCredentials: row.sealed_credentials ?? undefined,
 })
-
-export const toDate = (ms: number | undefined): Date | undefined => (ms === undefined ? undefined : new Date(ms))

@@ -11,10 +11,11 @@ import { startLiveness } from './liveness.js'
 import { pendingMigrations } from './migrator.js'
 import { createOrphanStore } from './orphan-store.js'
 import { createProviderStore } from './provider-store.js'
+import { createRevocationStore } from './revocation-store.js'
 
 export type Stores = Pick<
   Ports,
-  'providers' | 'connections' | 'authorizationRequests' | 'leases' | 'clients' | 'idempotency' | 'audit'
+  'providers' | 'connections' | 'authorizationRequests' | 'leases' | 'revocations' | 'clients' | 'idempotency' | 'audit'
 > & {
   /** Migrations of this code that the database lacks; for readiness. */
   pendingMigrations(): Promise<string[]>
@@ -32,6 +33,7 @@ export function createStores(options: { database: Database; vault: Vault; now: (
     connections: createConnectionStore(database, vault),
     authorizationRequests: createAuthorizationRequestStore(database, vault),
     leases: { ...createLeaseStore(database, liveness), ...createOrphanStore(database) },
+    revocations: createRevocationStore(database),
     clients: createClientStore(database, now),
     idempotency: createIdempotencyStore(database, vault),
     audit,

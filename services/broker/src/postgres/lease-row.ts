@@ -1,6 +1,6 @@
 import type { AttemptState } from '../domain/refresh-protocol.js'
 import type { LeaseRow } from '../flows/ports.js'
-import { toView, type ViewColumns, viewColumns } from './connection-store.js'
+import { toView, type ViewColumns, viewColumns } from './view-columns.js'
 
 export type LeaseColumns = ViewColumns & {
   provider_id: string

@@ -1,11 +1,11 @@
 import { type AttemptState, refreshTimes } from '../domain/refresh-protocol.js'
 import type { LeaseStore } from '../flows/ports.js'
 import { persist } from './commit-lane.js'
-import { toDate } from './connection-store.js'
 import type { Database } from './database.js'
 import { type LeaseColumns, toLeaseRow, viewOwnerStatement, viewStatement } from './lease-row.js'
 import type { Liveness } from './liveness.js'
 import { keyBindings, query } from './query.js'
+import { toDate } from './view-columns.js'
 
 // Every rule here stands on rows and the database's clock alone: the liveness lock only makes a takeover sooner.
 
@@ -34,9 +34,11 @@ const captureStatement = `
   with stored as (
     update connections
     set sealed_credentials = :sealed, version = version + 1, credentials_fence = fence, expires_at = :expiresAt,
+        refresh_expires_at = coalesce(:refreshExpiresAt, refresh_expires_at),
         granted_scope = coalesce(:grantedScope, granted_scope), last_refreshed_at = now(), attempt_state = 'captured',
         updated_at = now()
     where tenant_id = :tenantId and id = :connectionId and fence = :fence and version = :version
+      and status = 'active' -- a disconnect is final, whatever still comes in
     returning id
   )
   select exists (select 1 from stored)
@@ -98,6 +100,7 @@ export function createLeaseStore(
           version: held.version,
           sealed: captured.sealed,
           expiresAt: toDate(captured.expiresAtMs),
+          refreshExpiresAt: toDate(captured.refreshExpiresAtMs),
           grantedScope: captured.grantedScope,
         })
         return row?.is_stored ? 'stored' : 'fenced'

@@ -1,6 +1,6 @@
 import type { LeaseStore } from '../flows/ports.js'
 import { persist } from './commit-lane.js'
-import { toDate } from './connection-store.js'
+import { toDate } from './view-columns.js'
 import type { Database } from './database.js'
 import { keyBindings, query } from './query.js'
 
@@ -12,9 +12,15 @@ export const createOrphanStore = (
     persist(database, Infinity, async (lane) => {
       await query(
         lane,
-        `insert into credential_orphans (tenant_id, connection_id, fence, sealed_credentials, expires_at)
-         values (:tenantId, :connectionId, :fence, :sealed, :expiresAt)
-         on conflict (tenant_id, connection_id, fence) do nothing`,
+        // An answer that comes after a disconnect was finished is a live grant again: it is revoked in another round.
+        `with filed as (
+           insert into credential_orphans (tenant_id, connection_id, fence, sealed_credentials, expires_at)
+           values (:tenantId, :connectionId, :fence, :sealed, :expiresAt)
+           on conflict (tenant_id, connection_id, fence) do nothing
+           returning connection_id
+         )
+         update connections set status = 'revoking', revoke_after = now(), revoke_attempts = 0
+         where tenant_id = :tenantId and id = :connectionId and status = 'revoked' and exists (select 1 from filed)`,
         { ...keyBindings(key), fence, sealed: captured.sealed, expiresAt: toDate(captured.expiresAtMs) },
       )
     }),

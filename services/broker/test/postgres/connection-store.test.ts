@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { captured, givenActive, givenPending, givenProvider, nothingKnown, startStores } from './start-stores.js'
+import { activateWith, captured, givenActive, givenPending, givenProvider, startStores } from './start-stores.js'
 import type { TestStores } from './start-stores.js'
 
 let stores: TestStores
@@ -10,11 +10,14 @@ afterAll(() => stores.stop())
 
 describe('a connection', () => {
   test('is pending until a consent stored something and it was judged', async () => {
-    const { key } = await givenPending(stores)
-    expect(await stores.connections.activate(key, nothingKnown)).toBe(false)
-    expect(await stores.connections.captureFirst(key, captured())).toBe(true)
-    expect(await stores.connections.readCredentials(key)).toMatchObject({ status: 'pending', attempt: 'captured' })
-    expect(await stores.connections.activate(key, nothingKnown)).toBe(true)
+    const request = await givenPending(stores)
+    const { key } = request
+    await stores.authorizationRequests.capture(request, captured().sealed)
+    expect(await stores.connections.readCredentials(key)).toMatchObject({
+      status: 'pending',
+      sealedCredentials: undefined,
+    })
+    expect(await activateWith(stores, request, captured())).toBe(true)
     expect(await stores.connections.view(key)).toEqual({
       status: 'active',
       reason: undefined,
@@ -48,19 +51,23 @@ describe('a connection', () => {
   })
 
   test('of another tenant does not exist for any operation', async () => {
-    const { key } = await givenPending(stores)
+    const request = await givenPending(stores)
+    const { key } = request
     const foreign = { ...key, tenantId: 'other' }
+    const foreignRequest = { id: request.id, key: foreign }
     expect(await stores.connections.view(foreign)).toBeUndefined()
     expect(await stores.connections.readCredentials(foreign)).toBeUndefined()
-    expect(await stores.connections.captureFirst(foreign, captured())).toBe(false)
-    expect(await stores.connections.fail(foreign, 'access_denied')).toBe(false)
+    expect(await stores.connections.details(foreign)).toBeUndefined()
+    expect(await stores.revocations.begin(foreign)).toBeUndefined()
+    expect(await activateWith(stores, foreignRequest, captured())).toBe(false)
+    expect(await stores.connections.fail(foreignRequest, 'access_denied')).toBe(false)
     expect(await stores.connections.view(key)).toMatchObject({ status: 'pending' })
   })
 
   test('keeps the account and whom the grant was made with', async () => {
-    const { key } = await givenPending(stores)
-    await stores.connections.captureFirst(key, captured('token', 1_900_000_000_123))
-    await stores.connections.activate(key, {
+    const request = await givenPending(stores)
+    const { key } = request
+    await activateWith(stores, request, captured('token', 1_900_000_000_123), {
       account: { issuer: 'https://id.example', subject: 's-1', label: 'ann@example' },
       variables: { subdomain: 'acme' },
       grantedToClientId: 'client-1',
@@ -78,9 +85,13 @@ describe('a connection', () => {
 
 describe('the end of a consent', () => {
   test('a failed one leaves no credentials behind', async () => {
-    const { key } = await givenPending(stores)
-    await stores.connections.captureFirst(key, captured())
-    expect(await stores.connections.fail(key, 'id_token_invalid')).toBe(true)
+    const request = await givenPending(stores)
+    const { key } = request
+    await stores.authorizationRequests.capture(request, captured().sealed)
+    expect(await stores.connections.fail(request, 'id_token_invalid')).toBe(true)
+    expect(await stores.sql('select sealed_captured from authorization_requests where id = $1', [request.id])).toEqual([
+      { sealed_captured: null },
+    ])
     expect(await stores.connections.readCredentials(key)).toMatchObject({
       status: 'failed',
       reason: 'id_token_invalid',
@@ -89,9 +100,11 @@ describe('the end of a consent', () => {
   })
 
   test('a late failure cannot end an active connection (fault 15)', async () => {
-    const key = await givenActive(stores)
-    expect(await stores.connections.fail(key, 'provider_error')).toBe(false)
-    expect(await stores.connections.captureFirst(key, captured('planted'))).toBe(false)
+    const request = await givenPending(stores)
+    const { key } = request
+    await activateWith(stores, request, captured('first'))
+    expect(await stores.connections.fail(request, 'provider_error')).toBe(false)
+    expect(await activateWith(stores, request, captured('planted'))).toBe(false)
     expect(await stores.connections.readCredentials(key)).toMatchObject({
       status: 'active',
       sealedCredentials: captured('first').sealed,
@@ -99,11 +112,12 @@ describe('the end of a consent', () => {
   })
 
   test('of parallel endings exactly one counts', async () => {
-    const { key } = await givenPending(stores)
-    await stores.connections.captureFirst(key, captured())
+    const request = await givenPending(stores)
     const endings = await Promise.all(
       Array.from({ length: 20 }, (_, index) =>
-        index % 2 ? stores.connections.activate(key, nothingKnown) : stores.connections.fail(key, 'expired'),
+        index % 2
+          ? activateWith(stores, request, captured(`one-${index}`))
+          : stores.connections.fail(request, 'expired'),
       ),
     )
     expect(endings.filter(Boolean)).toHaveLength(1)

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { givenPending, givenProvider, nothingKnown, startStores, type TestStores } from './start-stores.js'
+import { activateWith, givenPending, givenProvider, startStores, type TestStores } from './start-stores.js'
 
 let stores: TestStores
 beforeAll(async () => {
@@ -33,12 +33,12 @@ test('no column of any table holds a secret in the open', async () => {
     },
   )
   const unclaimed = await givenPending(stores, { providerId })
-  const { key } = await givenPending(stores, { providerId })
+  const request = await givenPending(stores, { providerId })
+  const { key } = request
   const seal = (field: 'credentials' | 'orphan', version: number): Buffer =>
     stores.vault.seal('canary-token', { tenantId: key.tenantId, recordId: key.connectionId, field, version })
   const captured = { expiresAtMs: undefined, grantedScope: undefined }
-  await stores.connections.captureFirst(key, { ...captured, sealed: seal('credentials', 1) })
-  await stores.connections.activate(key, nothingKnown)
+  await activateWith(stores, request, { ...captured, sealed: seal('credentials', 1) })
   await stores.leases.fileOrphan(key, 1, { ...captured, sealed: seal('orphan', 1) })
   const scope = { tenantId: 'default', clientId: 'cl_1', key: 'canary-key', requestDigest: Buffer.alloc(32) }
   await stores.idempotency.once(scope, async () => 'canary-answer')

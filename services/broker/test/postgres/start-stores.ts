@@ -4,7 +4,13 @@ import pg from 'pg'
 import type { ConnectionKey } from '../../src/domain/connection.js'
 import { newAuthorizationRequestId, newConnectionId } from '../../src/domain/ids.js'
 import { providerProfileSchema, type ProviderProfile } from '../../src/domain/provider-profile.js'
-import type { CapturedCredentials, NewAuthorizationRequest, Vault } from '../../src/flows/ports.js'
+import type {
+  Activation,
+  CapturedCredentials,
+  ConsentOf,
+  NewAuthorizationRequest,
+  Vault,
+} from '../../src/flows/ports.js'
 import { createStores, type Stores } from '../../src/postgres/create-stores.js'
 import { type Database, type DatabaseOptions, openDatabase } from '../../src/postgres/database.js'
 import { createVault } from '../../src/vault/vault.js'
@@ -82,6 +88,8 @@ export const authorizationRequest = (members: Partial<NewAuthorizationRequest> =
   workspaceId: 'ws-1',
   providerId: '',
   purpose: 'authorization',
+  intent: 'connect',
+  allowsAccountChange: false,
   binding: 'browser',
   scopes: ['openid', 'email'],
   returnUrl: 'https://app.example/done',
@@ -142,15 +150,30 @@ export const nothingKnown = {
   variables: {},
   grantedToClientId: undefined,
   grantedAtOrigin: undefined,
+  revocationUrl: undefined,
+  requestedScopes: ['openid', 'email'],
 }
 
-/** An active connection at version 1. */
+/** Captures and activates as the consent flow does; false when the connection takes nothing any more. */
+export async function activateWith(
+  stores: TestStores,
+  request: ConsentOf,
+  grant: CapturedCredentials,
+  members: Partial<Activation> = {},
+): Promise<boolean> {
+  await stores.authorizationRequests.capture(request, grant.sealed)
+  const target = await stores.connections.activationTarget(request)
+  if (target === undefined) return false
+  return stores.connections.activate(request, target, { ...nothingKnown, ...grant, ...members })
+}
+
+/** An active connection at version 1 and, so that tests can count its leases, at fence 0. */
 export async function givenActive(
   stores: TestStores,
   members: Partial<NewAuthorizationRequest> = {},
 ): Promise<ConnectionKey> {
-  const { key } = await givenPending(stores, members)
-  await stores.connections.captureFirst(key, captured('first'))
-  await stores.connections.activate(key, nothingKnown)
-  return key
+  const request = await givenPending(stores, members)
+  await activateWith(stores, request, captured('first'))
+  await stores.sql('update connections set fence = 0, credentials_fence = 0 where id = $1', [request.key.connectionId])
+  return request.key
 }

@@ -1,0 +1,123 @@
+import { ServiceError } from '@dromos/contract'
+import type { AuthorizationRequest } from '../domain/authorization-request.js'
+import type { Account } from '../domain/connection.js'
+import type { Credentials, OAuthCredentials } from '../domain/credentials.js'
+import type { Actor } from '../domain/events.js'
+import type { Provider } from '../domain/provider.js'
+import { ConsentFailure } from './consent-failure.js'
+import { originsOf } from './granted-at.js'
+import { openCredentials } from './open-credentials.js'
+import type { Activation, ActivationTarget, Ports } from './ports.js'
+
+// Owns the way from what a consent brought into its connection: captured first, judged by the caller, then swapped in.
+// First consents, reconnects and step-ups take the same way.
+
+type ActivatePorts = Pick<Ports, 'connections' | 'authorizationRequests' | 'vault' | 'report'>
+
+/** Stores what came before anything of it is judged: an authorization code works once. */
+export async function captureGrant(
+  ports: Pick<Ports, 'authorizationRequests' | 'vault'>,
+  request: AuthorizationRequest,
+  credentials: Credentials,
+): Promise<void> {
+  const context = { tenantId: request.key.tenantId, recordId: request.id, field: 'captured', version: 0 } as const
+  await ports.authorizationRequests.capture(request, ports.vault.seal(JSON.stringify(credentials), context))
+}
+
+export type JudgedGrant = { provider: Provider; credentials: Credentials; account: Account | undefined; actor: Actor }
+
+/** Refreshes move a row now and then; more often than this within one swap they cannot. */
+const mostTries = 20
+
+/**
+ * Replaces what the connection holds under a fresh fence. Until the statement succeeds the held credentials keep serving.
+ * Throws `ConsentFailure` (`account_mismatch`, `disconnected`).
+ */
+export async function activateGrant(
+  ports: ActivatePorts,
+  request: AuthorizationRequest,
+  grant: JudgedGrant,
+): Promise<void> {
+  for (let attempt = 0; attempt < mostTries; attempt++) {
+    const target = await ports.connections.activationTarget(request)
+    if (target === undefined) throw new ConsentFailure('disconnected', 'connection.grant_refused')
+    requireSameAccount(request, target, grant.account)
+    if (!(await ports.connections.activate(request, target, activation(ports, request, target, grant)))) continue
+    if (request.intent !== 'connect')
+      await ports.report({
+        type: 'connection.reconnected',
+        actor: grant.actor,
+        connectionId: request.key.connectionId,
+        data: { provider_id: request.providerId, intent: request.intent, was: target.status },
+      })
+    return
+  }
+  throw new ServiceError('database_unavailable', 'the connection changed too often: start again')
+}
+
+/** ASVS 10.5.2: a connection changes hands only when that was asked for. Without a stored account there is nothing to pin. */
+function requireSameAccount(
+  request: AuthorizationRequest,
+  { account: held }: ActivationTarget,
+  account: Account | undefined,
+): void {
+  if (held === undefined || request.allowsAccountChange) return
+  if (account?.issuer === held.issuer && account.subject === held.subject) return
+  throw new ConsentFailure('account_mismatch', 'connection.grant_refused')
+}
+
+function activation(
+  ports: Pick<Ports, 'vault'>,
+  request: AuthorizationRequest,
+  target: ActivationTarget,
+  grant: JudgedGrant,
+): Activation {
+  const { tenantId, connectionId } = request.key
+  const { snapshot } = request
+  const grantedTo = {
+    grantedToClientId: snapshot?.clientId,
+    grantedAtOrigin: snapshot && originsOf(snapshot.endpoints),
+  }
+  const credentials =
+    grant.credentials.type === 'oauth2'
+      ? withHeldRefreshToken(ports, request, target, grant, grant.credentials, grantedTo)
+      : grant.credentials
+  const context = { tenantId, recordId: connectionId, field: 'credentials', version: target.version + 1 } as const
+  return {
+    sealed: ports.vault.seal(JSON.stringify(credentials), context),
+    expiresAtMs: credentials.type === 'oauth2' ? credentials.expiresAtMs : undefined,
+    refreshExpiresAtMs: credentials.type === 'oauth2' ? credentials.refreshExpiresAtMs : undefined,
+    grantedScope: credentials.type === 'oauth2' ? credentials.scope : undefined,
+    requestedScopes: request.scopes,
+    account: grant.account,
+    variables: request.variables ?? {},
+    revocationUrl: snapshot?.endpoints.revocation,
+    ...grantedTo,
+  }
+}
+
+/**
+ * Google and others hand out a refresh token at the first consent only; the one held then covers the new scopes too. It is
+ * kept for the same account, client and origin, and never while a refresh may be rotating it away.
+ */
+function withHeldRefreshToken(
+  ports: Pick<Ports, 'vault'>,
+  request: AuthorizationRequest,
+  target: ActivationTarget,
+  grant: JudgedGrant,
+  fresh: OAuthCredentials,
+  grantedTo: Pick<Activation, 'grantedToClientId' | 'grantedAtOrigin'>,
+): OAuthCredentials {
+  const isSameGrant =
+    target.status === 'active' &&
+    !target.isRefreshing &&
+    grant.account !== undefined &&
+    grant.account.issuer === target.account?.issuer &&
+    grant.account.subject === target.account.subject &&
+    grantedTo.grantedToClientId === target.grantedToClientId &&
+    grantedTo.grantedAtOrigin === target.grantedAtOrigin
+  if (fresh.refreshToken !== undefined || !isSameGrant) return fresh
+  const held = openCredentials(ports.vault, request.key, target)
+  if (held.type !== 'oauth2') return fresh
+  return { ...fresh, refreshToken: held.refreshToken, refreshExpiresAtMs: held.refreshExpiresAtMs }
+}

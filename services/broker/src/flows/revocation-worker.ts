@@ -1,0 +1,74 @@
+import type { ConnectionKey } from '../domain/connection.js'
+import type { Actor } from '../domain/events.js'
+import { revokeGrant, type RevokePorts } from './revoke-grant.js'
+
+// Owns the revocations of this process: the one a caller waits for, and those that are due again. Any number of processes
+// may run one: rows say whose turn it is.
+
+export type Revoker = {
+  /** Tries the connection's revocation if it is due; resolves when that try is over. Never throws. */
+  revokeNow(key: ConnectionKey, actor: Actor): Promise<void>
+  /** Takes no new ones and resolves when those under way have ended. */
+  drain(): Promise<void>
+}
+
+/** Longer than any try takes: two calls of a provider at most, ten seconds each, and their commits. */
+const holdMs = 60_000
+const mostPerRound = 20
+
+/** Starts looking for due revocations every `pollMs`. */
+export function startRevoker(ports: RevokePorts, ourselves: Actor, pollMs: number): Revoker {
+  const closing = new AbortController()
+  const underWay = new Set<Promise<unknown>>()
+
+  const track = <T>(work: Promise<T>): Promise<T> => {
+    underWay.add(work)
+    const forget = (): void => void underWay.delete(work)
+    work.then(forget, forget)
+    return work
+  }
+
+  /** False when nothing was due. A failure leaves the row to whoever finds it next, when its hold is over. */
+  const runOne = async (key: ConnectionKey | undefined, actor: Actor): Promise<boolean> => {
+    try {
+      const revocation = await ports.revocations.claim(key, holdMs)
+      if (revocation !== undefined) await revokeGrant(ports, revocation, actor)
+      return revocation !== undefined
+    } catch {
+      return false
+    }
+  }
+
+  const poll = async (): Promise<void> => {
+    while (!closing.signal.aborted) {
+      await pause(pollMs * (0.5 + Math.random()), closing.signal)
+      for (let count = 0; count < mostPerRound && !closing.signal.aborted; count++)
+        if (!(await track(runOne(undefined, ourselves)))) break
+    }
+  }
+  const polling = poll()
+
+  return {
+    async revokeNow(key, actor) {
+      if (!closing.signal.aborted) await track(runOne(key, actor))
+    },
+    async drain() {
+      closing.abort()
+      await Promise.allSettled([...underWay, polling])
+    },
+  }
+}
+
+/** Resolves after `ms`, or as soon as the signal aborts. Keeps no process alive. */
+function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    const end = (): void => {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', end)
+      resolve()
+    }
+    const timer = setTimeout(end, ms)
+    timer.unref()
+    signal.addEventListener('abort', end, { once: true })
+  })
+}

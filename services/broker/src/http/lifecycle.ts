@@ -1,0 +1,143 @@
+import { type ConnectionItem, type ConnectionPage, ServiceError } from '@dromos/contract'
+import { readJson, refuseMethod } from '@dromos/runtime'
+import { type Request, Router } from 'express'
+import { z } from 'zod'
+import { requireRole } from '../domain/caller.js'
+import { listedStatuses, needsPerson, toConnectionItem } from '../domain/connection-details.js'
+import { isConnectionId, isProviderId } from '../domain/ids.js'
+import { disconnectConnection } from '../flows/disconnect-connection.js'
+import type { ConsentSettings } from '../flows/open-consent.js'
+import type { ConnectionQuery, Ports } from '../flows/ports.js'
+import { findDetails, reconnectConnection, type ReconnectPorts } from '../flows/reconnect-connection.js'
+import type { Revoker } from '../flows/revocation-worker.js'
+import { actorOf, callerOf } from './guard.js'
+import { parseInput, singleQuery } from './input.js'
+import { readCursor, readLimit } from './paging.js'
+
+// Owns the life of a connection after its first consent: list, look, reconnect, widen, disconnect.
+// Does not own its credentials (connections.ts) or the person's way through a consent (consent.ts).
+
+type LifecyclePorts = ReconnectPorts & Pick<Ports, 'revocations' | 'sleep'> & { revoker: Revoker }
+
+const scope = z.string().min(1).max(256)
+const reconnectBody = z.object({
+  return_url: z.string().min(1).optional(),
+  scopes: z.array(scope).max(200).nullish(),
+  allow_account_change: z.boolean().optional(),
+})
+const stepUpBody = z.object({ scopes: z.array(scope).min(1).max(200), return_url: z.string().min(1).optional() })
+
+/** All guarded; the tenant comes from the caller. */
+export function lifecycleRouter(ports: LifecyclePorts, settings: ConsentSettings): Router {
+  const router = Router()
+
+  router
+    .route('/connections')
+    .get(async (request, response) => {
+      const caller = callerOf(response)
+      requireRole(caller, 'agent')
+      const wanted = { ...readFilters(request.query), tenantId: caller.tenantId }
+      const items = (await ports.connections.list({ ...wanted, limit: wanted.limit + 1 })).map(toConnectionItem)
+      response.set('Cache-Control', 'no-store').json(toPage(items, wanted.limit))
+    })
+    .all(refuseMethod('GET'))
+
+  router
+    .route('/connections/:connectionId')
+    .get(async (request, response) => {
+      const caller = callerOf(response)
+      requireRole(caller, 'agent')
+      const { connectionId } = request.params
+      const wantsLink = readFlag(request.query, 'with_auth_url')
+      const details = await findDetails(ports, caller, connectionId)
+      // A read makes nothing by itself: a link is a new consent, so it has to be asked for.
+      const link =
+        wantsLink && needsPerson(details)
+          ? await reconnectConnection(ports, settings, caller, actorOf(response), connectionId, sameAgain)
+          : undefined
+      response.set('Cache-Control', 'no-store')
+      response.json({ ...toConnectionItem(details), ...(link === undefined ? {} : { authUrl: link.authUrl }) })
+    })
+    .delete(async (request, response) => {
+      const caller = callerOf(response)
+      requireRole(caller, 'agent')
+      const details = await disconnectConnection(ports, caller, actorOf(response), request.params.connectionId)
+      response.set('Cache-Control', 'no-store').json(toConnectionItem(details))
+    })
+    .all(refuseMethod('GET, DELETE'))
+
+  router
+    .route('/connections/:connectionId/reconnect')
+    .post(readJson, async (request, response) => {
+      const caller = callerOf(response)
+      requireRole(caller, 'agent')
+      const body = parseInput(reconnectBody, request.body ?? {})
+      const { connectionId } = request.params
+      const spec = await reconnectConnection(ports, settings, caller, actorOf(response), connectionId, {
+        scopes: { kind: 'renew', scopes: body.scopes ?? undefined },
+        returnUrl: body.return_url,
+        allowsAccountChange: body.allow_account_change ?? false,
+      })
+      response.set('Cache-Control', 'no-store').json(spec)
+    })
+    .all(refuseMethod('POST'))
+
+  router
+    .route('/connections/:connectionId/step-up')
+    .post(readJson, async (request, response) => {
+      const caller = callerOf(response)
+      requireRole(caller, 'agent')
+      const body = parseInput(stepUpBody, request.body ?? {})
+      const { connectionId } = request.params
+      const spec = await reconnectConnection(ports, settings, caller, actorOf(response), connectionId, {
+        scopes: { kind: 'widen', scopes: body.scopes },
+        returnUrl: body.return_url,
+        allowsAccountChange: false,
+      })
+      response.set('Cache-Control', 'no-store').json(spec)
+    })
+    .all(refuseMethod('POST'))
+
+  return router
+}
+
+const sameAgain = {
+  scopes: { kind: 'renew', scopes: undefined },
+  returnUrl: undefined,
+  allowsAccountChange: false,
+} as const
+
+const pageSize = { byDefault: 50, max: 200 }
+
+function readFilters(query: Request['query']): Omit<ConnectionQuery, 'tenantId'> {
+  const providerId = singleQuery(query, 'provider_id')
+  const providerName = singleQuery(query, 'provider_name')
+  if (providerId !== undefined && !isProviderId(providerId))
+    throw new ServiceError('invalid_provider_id', 'provider_id is not a provider id (a UUID)')
+  const status = singleQuery(query, 'status')
+  const known = listedStatuses.find((each) => each === status)
+  if (status !== undefined && known === undefined)
+    throw new ServiceError('invalid_request', `status: one of ${listedStatuses.join(', ')}`)
+  return {
+    userId: singleQuery(query, 'user_id'),
+    provider:
+      providerId !== undefined ? { id: providerId } : providerName !== undefined ? { name: providerName } : undefined,
+    status: known,
+    after: readCursor(query, isConnectionId),
+    limit: readLimit(query, pageSize),
+  }
+}
+
+/** Cuts a page out of what was read: one item more than the limit says that there are more. */
+function toPage(items: readonly ConnectionItem[], limit: number): ConnectionPage {
+  const data = items.slice(0, limit)
+  const hasMore = items.length > limit
+  return { data, next_cursor: hasMore ? (data.at(-1)?.connection_id ?? null) : null, has_more: hasMore }
+}
+
+function readFlag(query: Request['query'], name: string): boolean {
+  const text = singleQuery(query, name)
+  if (text !== undefined && text !== 'true' && text !== 'false')
+    throw new ServiceError('invalid_request', `${name}: true or false`)
+  return text === 'true'
+}
