@@ -29,6 +29,7 @@ describe('docs/errors.md', () => {
     const sent = (row: Row) => new RegExp(`['"]${nameOf(row.Reason)}['"]`).test(sources)
     const claimsUnsent = rows.filter((row) => /not sent/.test(row['When it happens'] ?? ''))
     expect(rows.filter((row) => !sent(row) && !claimsUnsent.includes(row))).toEqual([])
+    expect(claimsUnsent.filter((row) => sources.includes(`ServiceError('${nameOf(row.Reason)}'`))).toEqual([])
   })
 })
 
