@@ -81,7 +81,7 @@ const expired = { status: 'expired', detail: `nobody consented in time: ${reconn
 export function refuseUnlessActive(view: ConnectionView): void {
   if (view.status === 'active') return
   const { status, detail } = describeConnection(view)
-  const extras = { status, connection_reason: view.reason ?? null }
+  const extras = { connection_status: status, connection_reason: view.reason ?? null }
   if (view.status === 'attention') throw new ServiceError('attention_required', detail, { extras })
   throw new ServiceError('connection_not_active', detail, { extras })
 }

@@ -89,7 +89,7 @@ function refusalOf(row: CredentialsRow | undefined): ServiceError | undefined {
   }
   if (row.isProviderDeleted)
     return new ServiceError('connection_not_active', 'the provider of this connection was deleted', {
-      extras: { status: 'failed', connection_reason: 'provider_deleted' },
+      extras: { connection_status: 'failed', connection_reason: 'provider_deleted' },
     })
   return undefined
 }

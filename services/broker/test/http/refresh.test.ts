@@ -90,7 +90,7 @@ describe('POST /connections/{id}/refresh', () => {
     broker.provider.revokeSubject('user-1')
     expect(await refreshOf(broker, id)).toMatchObject({
       status: 409,
-      body: { code: 'attention_required', connection_reason: 'revoked' },
+      body: { code: 'attention_required', status: 409, connection_status: 'attention', connection_reason: 'revoked' },
     })
     expect(await refreshOf(broker, id)).toMatchObject({ status: 409, body: { code: 'attention_required' } })
     expect(await readTokenOf(broker, id)).toMatchObject({
