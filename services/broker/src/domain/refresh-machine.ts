@@ -2,6 +2,7 @@ import type { ErrorReason } from '@dromos/contract'
 import type { ConnectionReason } from './connection.js'
 import type { RefreshPolicy } from './provider.js'
 import {
+  type AttemptState,
   type Demand,
   type Lease,
   type RefreshEffect,
@@ -19,11 +20,18 @@ import type { RefusalClass } from './token-refusal.js'
 // is judged; a dead grant is believed only after a second look; a doubtful call is repeated with the same refresh token.
 
 type At =
-  | { at: 'start' | 'viewing' | 'waiting' | 'acquiring' | 'filing' }
-  | { at: 'holding'; lease: Lease; doing: 'seeking' | 'calling' | 'storing' | 'judging' | 'confirming' }
+  | { at: 'start' | 'viewing' | 'waiting' | 'yielding' | 'filing' }
+  | { at: 'acquiring'; seen: AttemptState; from: Origin }
+  | ({ at: 'holding'; doing: 'seeking' | 'calling' | 'storing' | 'judging' | 'confirming' } & Holding)
   | { at: 'settling'; reason: ConnectionReason | undefined }
   | { at: 'releasing'; result: RefreshResult }
   | { at: 'ended'; result: RefreshResult }
+
+/** How the lease came free: it was, or it was taken over from an owner that seemed dead. */
+type Origin = 'nobody' | 'dead_owner'
+
+/** `leaves`: in_doubt when an adopted answer may have been outlived by a call that somebody made after it. */
+type Holding = { lease: Lease; from: Origin; leaves: 'idle' | 'in_doubt' }
 
 export type RefreshState = At & { demand: Demand; policy: RefreshPolicy; waitedMs: number; waits: number }
 
@@ -62,6 +70,9 @@ export function step(state: RefreshState, event: RefreshEvent): Step {
       break
     case 'releasing':
       return end(state, state.result)
+    case 'yielding':
+      if (event.type === 'released') return look(state)
+      break
     case 'filing':
       if (event.type === 'filed') return look(state)
       break
@@ -78,10 +89,7 @@ function decide(state: RefreshState, view: RefreshView): Step {
   if (isJudged && !view.hasRefreshToken) return fail(state, 'no_refresh_token')
   if (view.isLeased) return waitOrTakeOver(state, view)
   if (view.backoffMs > 0) return fail(state, 'provider_unavailable', view.backoffMs)
-  return [
-    { ...state, at: 'acquiring' },
-    { do: 'acquire', takesOver: false },
-  ]
+  return acquire(state, view, 'nobody')
 }
 
 const isContent = (demand: Demand, view: RefreshView): boolean =>
@@ -94,11 +102,7 @@ const allowsTakeover = (policy: RefreshPolicy): boolean => policy.mode === 'stab
 
 function waitOrTakeOver(state: RefreshState, view: RefreshView): Step {
   const isOwnerGone = (view.ownerGoneMs ?? 0) >= refreshTimes.ownerGoneMs
-  if (isOwnerGone && allowsTakeover(state.policy))
-    return [
-      { ...state, at: 'acquiring' },
-      { do: 'acquire', takesOver: true },
-    ]
+  if (isOwnerGone && allowsTakeover(state.policy)) return acquire(state, view, 'dead_owner')
   if (state.waitedMs >= refreshTimes.patienceMs) return fail(state, 'refresh_in_progress', 1_000)
   const ms = Math.min(refreshTimes.firstWaitMs * 2 ** state.waits, refreshTimes.longestWaitMs)
   return [
@@ -107,30 +111,34 @@ function waitOrTakeOver(state: RefreshState, view: RefreshView): Step {
   ]
 }
 
-function begin(state: RefreshState, lease: Lease): Step {
-  switch (lease.previous) {
-    case 'captured': // a predecessor died between storing and judging: no second call, judge what it stored
-      return [{ ...state, at: 'holding', lease, doing: 'judging' }, { do: 'judge' }]
-    case 'sent':
-    case 'in_doubt': // its answer may wait among the orphans
-      return [{ ...state, at: 'holding', lease, doing: 'seeking' }, { do: 'seek_orphan' }]
-    case 'idle':
-      return call(state, lease)
-  }
-}
-
-const call = (state: RefreshState, lease: Lease): Step => [
-  { ...state, at: 'holding', lease, doing: 'calling' },
-  { do: 'call' },
+const acquire = (state: RefreshState, view: RefreshView, from: Origin): Step => [
+  { ...state, at: 'acquiring', seen: view.attempt, from },
+  { do: 'acquire', takesOver: from === 'dead_owner' },
 ]
+
+function begin(state: RefreshState & { at: 'acquiring' }, lease: Lease): Step {
+  const holding = { ...state, at: 'holding', lease, leaves: 'idle', doing: 'calling' } as const
+  if (lease.previous === 'captured') return [{ ...holding, doing: 'judging' }, { do: 'judge' }] // stored by one who died
+  // The lease was wanted to judge, and somebody has judged since: maybe nobody needs a newer token any more.
+  if (state.seen === 'captured')
+    return [
+      { ...state, at: 'yielding' },
+      { do: 'release', attempt: unsentState(lease), backoffMs: 0, countsAsFailure: false },
+    ]
+  if (lease.previous === 'idle') return [holding, { do: 'call' }]
+  return [{ ...holding, doing: 'seeking' }, { do: 'seek_orphan' }] // the answer in doubt may wait among the orphans
+}
 
 function hold(state: RefreshState & { at: 'holding' }, event: RefreshEvent): Step {
   const { lease } = state
   switch (event.type) {
-    case 'orphan_found':
-      return [{ ...state, doing: 'storing' }, { do: 'adopt_orphan' }]
+    case 'orphan_found': {
+      // Whoever held a lease after the orphan's may have presented the token that it replaced: reuse, and the grant's end.
+      const isLatest = state.doing === 'seeking' && event.fence === lease.fence - 1
+      return [{ ...state, doing: 'storing', leaves: isLatest ? 'idle' : 'in_doubt' }, { do: 'adopt_orphan' }]
+    }
     case 'no_orphan':
-      return state.doing === 'confirming' ? settleDead(state) : call(state, lease)
+      return state.doing === 'confirming' ? settleDead(state) : [{ ...state, doing: 'calling' }, { do: 'call' }]
     case 'answered':
       return [{ ...state, doing: 'storing' }, { do: 'capture' }]
     case 'stored':
@@ -138,10 +146,7 @@ function hold(state: RefreshState & { at: 'holding' }, event: RefreshEvent): Ste
     case 'fenced': // somebody took over: what we received must still not be lost
       return [{ ...state, at: 'filing' }, { do: 'file_orphan' }]
     case 'judged':
-      return [
-        { ...state, at: 'settling', reason: event.fault },
-        { do: 'settle', reason: event.fault },
-      ]
+      return settle(state, event.fault)
     case 'not_sent':
       return release(state, { attempt: unsentState(lease), backoffMs: backoff(lease) }, 'provider_unavailable')
     case 'doubtful':
@@ -175,11 +180,22 @@ function decline(
 const unsentState = (lease: Lease): 'idle' | 'in_doubt' => (lease.previous === 'idle' ? 'idle' : 'in_doubt')
 
 function settleDead(state: RefreshState & { at: 'holding' }): Step {
-  const reason = state.lease.previous === 'idle' ? 'revoked' : 'lost_rotation'
-  return [
-    { ...state, at: 'settling', reason },
-    { do: 'settle', reason },
-  ]
+  return settle(state, state.lease.previous === 'idle' ? 'revoked' : 'lost_rotation')
+}
+
+const settle = (state: RefreshState & Holding, reason: ConnectionReason | undefined): Step => [
+  { ...state, at: 'settling', reason },
+  { do: 'settle', reason, attempt: state.leaves, backoffMs: stragglerMs(state) },
+]
+
+/**
+ * Milliseconds for which no further refresh may begin: an earlier call in doubt can still reach the provider. Within the
+ * grace its token is forgiven as long as nobody has used the successor.
+ */
+function stragglerMs({ policy, lease, from }: RefreshState & Holding): number {
+  if (policy.mode === 'stable' || policy.graceMs === 0) return 0
+  if (from === 'dead_owner') return refreshTimes.callDeadlineMs + refreshTimes.settleMs
+  return lease.previous === 'in_doubt' ? refreshTimes.settleMs : 0
 }
 
 const backoff = (lease: Lease): number =>

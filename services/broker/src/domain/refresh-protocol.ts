@@ -35,7 +35,8 @@ export type RefreshEvent =
   | { type: 'waited'; elapsedMs: number }
   | { type: 'granted'; lease: Lease }
   | { type: 'refused' }
-  | { type: 'orphan_found' }
+  /** An answer under an earlier fence that nobody stored. */
+  | { type: 'orphan_found'; fence: number }
   | { type: 'no_orphan' }
   | { type: 'answered' }
   | { type: 'declined'; refusal: RefusalClass; retryAfterMs: number | undefined }
@@ -59,7 +60,7 @@ export type RefreshEffect =
   | { do: 'adopt_orphan' }
   | { do: 'file_orphan' }
   | { do: 'judge' }
-  | { do: 'settle'; reason: ConnectionReason | undefined }
+  | { do: 'settle'; reason: ConnectionReason | undefined; attempt: 'idle' | 'in_doubt'; backoffMs: number }
   | { do: 'release'; attempt: 'idle' | 'in_doubt'; backoffMs: number; countsAsFailure: boolean }
   | { do: 'nothing' }
 

@@ -233,8 +233,15 @@ export type LeaseStore = {
     held: { fence: number; version: number },
     captured: CapturedCredentials,
   ): Promise<'stored' | 'fenced'>
-  /** Ends the attempt: attempt `idle`, lease free, failure count 0, and with a reason status `attention`. */
-  settle(key: ConnectionKey, fence: number, reason: ConnectionReason | undefined): Promise<'settled' | 'fenced'>
+  /**
+   * Ends the attempt: lease free, failure count 0, no further lease for `backoffMs`, and with a reason status `attention`.
+   * The attempt is left `in_doubt` when what was stored may have been outlived by a later call.
+   */
+  settle(
+    key: ConnectionKey,
+    fence: number,
+    how: { reason: ConnectionReason | undefined; attempt: 'idle' | 'in_doubt'; backoffMs: number },
+  ): Promise<'settled' | 'fenced'>
   /** Gives the lease back after a call that brought nothing. A lost fence is no error. */
   release(
     key: ConnectionKey,

@@ -61,7 +61,7 @@ export async function seekOrphan(attempt: RefreshAttempt): Promise<RefreshEvent>
   const context = { tenantId, recordId: connectionId, field: 'orphan', version: orphan.fence } as const
   const credentials = JSON.parse(attempt.ports.vault.open(orphan.sealed, context)) as OAuthCredentials
   attempt.orphan = { fence: orphan.fence, credentials }
-  return { type: 'orphan_found' }
+  return { type: 'orphan_found', fence: orphan.fence }
 }
 
 export async function adoptOrphan(attempt: RefreshAttempt): Promise<RefreshEvent> {

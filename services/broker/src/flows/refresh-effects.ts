@@ -30,7 +30,7 @@ export async function perform(attempt: RefreshAttempt, effect: RefreshEffect): P
     case 'judge':
       return judgeAnswer(attempt)
     case 'settle':
-      return settleLease(attempt, effect.reason)
+      return settleLease(attempt, effect)
     case 'release':
       return releaseLease(attempt, effect)
     case 'nothing':

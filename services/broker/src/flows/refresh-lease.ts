@@ -1,5 +1,4 @@
 import { ServiceError } from '@dromos/contract'
-import type { ConnectionReason } from '../domain/connection.js'
 import type { OAuthCredentials } from '../domain/credentials.js'
 import { type RefreshEffect, type RefreshEvent, refreshTimes } from '../domain/refresh-protocol.js'
 import { openCredentials } from './open-credentials.js'
@@ -10,6 +9,8 @@ import { fenceOf, type RefreshAttempt, reportOf, viewed } from './refresh-attemp
 export async function viewRow(attempt: RefreshAttempt, looksAtOwner: boolean): Promise<RefreshEvent> {
   const row = await attempt.ports.leases.view(attempt.key, looksAtOwner)
   if (row === undefined) throw new ServiceError('connection_not_found', 'no such connection')
+  // What an earlier lease of this attempt brought is over: it may have been overtaken.
+  attempt.grant = attempt.orphan = attempt.stored = undefined
   attempt.row = row
   attempt.held = row.status === 'active' ? openGrant(attempt, row) : undefined
   const expiresAtMs = attempt.held?.expiresAtMs
@@ -51,9 +52,10 @@ export async function acquireLease(attempt: RefreshAttempt, takesOver: boolean):
 
 export async function settleLease(
   attempt: RefreshAttempt,
-  reason: ConnectionReason | undefined,
+  { reason, attempt: state, backoffMs }: RefreshEffect & { do: 'settle' },
 ): Promise<RefreshEvent> {
-  const outcome = await attempt.ports.leases.settle(attempt.key, fenceOf(attempt), reason)
+  const how = { reason, attempt: state, backoffMs }
+  const outcome = await attempt.ports.leases.settle(attempt.key, fenceOf(attempt), how)
   if (outcome === 'fenced') return { type: 'fenced' }
   if (reason !== undefined) await reportOf(attempt, 'token_refresh_fatal', { reason, error: attempt.lastError })
   else {

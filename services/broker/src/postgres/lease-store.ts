@@ -51,8 +51,8 @@ const leaseFreed = `lease_owner = null, lease_until = null, lease_incarnation = 
 
 const settleStatement = `
   update connections
-  set ${leaseFreed}, attempt_state = 'idle', attempt_started_at = null, attempt_fingerprint = null, fail_count = 0,
-      backoff_until = null, last_error = null, updated_at = now(),
+  set ${leaseFreed}, attempt_state = :attempt, attempt_started_at = null, attempt_fingerprint = null, fail_count = 0,
+      backoff_until = now() + make_interval(secs => nullif(:backoffSeconds::float8, 0)), last_error = null, updated_at = now(),
       reason = case when :reason::text is not null and status = 'active' then :reason else reason end,
       status = case when :reason::text is not null and status = 'active' then 'attention' else status end
   where tenant_id = :tenantId and id = :connectionId and fence = :fence
@@ -106,8 +106,10 @@ export function createLeaseStore(
         return row?.is_stored ? 'stored' : 'fenced'
       }),
 
-    async settle(key, fence, reason) {
-      const rows = await query(knex, settleStatement, { ...keyBindings(key), fence, reason })
+    async settle(key, fence, how) {
+      const { reason, attempt, backoffMs } = how
+      const bindings = { ...keyBindings(key), fence, reason, attempt, backoffSeconds: backoffMs / 1000 }
+      const rows = await query(knex, settleStatement, bindings)
       return rows.length === 1 ? 'settled' : 'fenced'
     },
 

@@ -132,7 +132,7 @@ describe('the refresh machine', () => {
     const dead: RefreshEvent = { type: 'declined', refusal: 'dead_grant', retryAfterMs: undefined }
     const { effects, last } = play([viewed(), { type: 'granted', lease: lease() }, dead, { type: 'no_orphan' }])
     expect(effects.slice(-2)).toEqual(['seek_orphan', 'settle'])
-    expect(last).toEqual({ do: 'settle', reason: 'revoked' })
+    expect(last).toEqual({ do: 'settle', reason: 'revoked', attempt: 'idle', backoffMs: 0 })
   })
 
   test('a dead grant after a call in doubt is our loss, not the person’s act', () => {
@@ -144,15 +144,68 @@ describe('the refresh machine', () => {
       dead,
       { type: 'no_orphan' },
     ]
-    expect(play(events).last).toEqual({ do: 'settle', reason: 'lost_rotation' })
+    expect(play(events).last).toEqual({ do: 'settle', reason: 'lost_rotation', attempt: 'idle', backoffMs: 0 })
   })
 
   test('a dead grant is revived by an orphan that turns up in the second look', () => {
     const dead: RefreshEvent = { type: 'declined', refusal: 'dead_grant', retryAfterMs: undefined }
-    expect(play([viewed(), { type: 'granted', lease: lease() }, dead, { type: 'orphan_found' }]).last).toEqual({
+    expect(
+      play([viewed(), { type: 'granted', lease: lease() }, dead, { type: 'orphan_found', fence: 6 }]).last,
+    ).toEqual({
       do: 'adopt_orphan',
     })
   })
+
+  test('a call after the orphan’s leaves the adopted answer in doubt: it may have ended the grant', () => {
+    const adopted: RefreshEvent[] = [{ type: 'stored' }, { type: 'judged', fault: undefined }]
+    const sought = (fence: number): RefreshEvent[] => [
+      viewed({ attempt: 'in_doubt' }),
+      { type: 'granted', lease: lease('in_doubt') },
+      { type: 'orphan_found', fence },
+      ...adopted,
+    ]
+    expect(play(sought(6)).last).toMatchObject({ do: 'settle', attempt: 'idle' })
+    expect(play(sought(5)).last).toMatchObject({ do: 'settle', attempt: 'in_doubt' })
+    const dead: RefreshEvent = { type: 'declined', refusal: 'dead_grant', retryAfterMs: undefined }
+    const confirming: RefreshEvent[] = [
+      viewed(),
+      { type: 'granted', lease: lease() },
+      dead,
+      { type: 'orphan_found', fence: 6 },
+      ...adopted,
+    ]
+    expect(play(confirming).last).toMatchObject({ do: 'settle', attempt: 'in_doubt' })
+  })
+
+  test('a lease that was wanted to judge is given back when somebody has judged: nobody may need a newer token', () => {
+    const { effects, last } = play([viewed({ attempt: 'captured' }), { type: 'granted', lease: lease('idle') }])
+    expect(last).toEqual({ do: 'release', attempt: 'idle', backoffMs: 0, countsAsFailure: false })
+    expect(effects).not.toContain('call')
+    const then: RefreshEvent[] = [viewed({ attempt: 'captured' }), { type: 'granted', lease: lease('sent') }]
+    expect(play(then).last).toMatchObject({ do: 'release', attempt: 'in_doubt' })
+    expect(play([...then, { type: 'released' }]).last.do).toBe('view')
+  })
+
+  test.each([
+    ['a call in doubt', false, 'in_doubt', refreshTimes.settleMs],
+    ['a takeover', true, 'sent', refreshTimes.callDeadlineMs + refreshTimes.settleMs],
+    ['a lease that ended by time', false, 'sent', 0],
+    ['an ordinary refresh', false, 'idle', 0],
+  ] as const)(
+    'after %s no second rotation overtakes a straggler within the grace',
+    (_, takesOver, previous, pauseMs) => {
+      const view = takesOver ? { isLeased: true, ownerGoneMs: refreshTimes.ownerGoneMs } : {}
+      const answered: RefreshEvent[] = [
+        viewed(view),
+        { type: 'granted', lease: lease(previous) },
+        ...(previous === 'idle' ? [] : [{ type: 'no_orphan' } as const]),
+        { type: 'answered' },
+        { type: 'stored' },
+        { type: 'judged', fault: undefined },
+      ]
+      expect(play(answered, grace).last).toMatchObject({ do: 'settle', backoffMs: pauseMs })
+    },
+  )
 
   test.each([
     ['our_client', 'provider_misconfigured', 'idle'],

@@ -14,6 +14,8 @@ afterAll(() => stores.stop())
 
 const wish = { version: 1, leaseMs: 15_000, takesOver: false, fingerprint: Buffer.alloc(32, 1) }
 const granted = { fence: 1, previous: 'idle', failCount: 0 }
+const well = { reason: undefined, attempt: 'idle', backoffMs: 0 } as const
+const dead = { ...well, reason: 'revoked' } as const
 const back = { attempt: 'idle', backoffMs: 0, error: 'none', countsAsFailure: false } as const
 
 const age = (key: ConnectionKey, column: 'lease_until' | 'backoff_until', ms: number): Promise<unknown> =>
@@ -81,7 +83,7 @@ describe('the lease', () => {
     expect(await stores.leases.view(foreign, true)).toBeUndefined()
     expect(await stores.leases.acquire(foreign, wish)).toBeUndefined()
     expect(await stores.leases.capture(foreign, held, captured('planted'))).toBe('fenced')
-    expect(await stores.leases.settle(foreign, held.fence, 'revoked')).toBe('fenced')
+    expect(await stores.leases.settle(foreign, held.fence, dead)).toBe('fenced')
     await stores.leases.release(foreign, held.fence, back)
     expect(await stores.leases.view(key, false)).toMatchObject({ isLeased: true, version: 1, status: 'active' })
   })
@@ -165,14 +167,27 @@ describe('capture', () => {
     await stores.sql('update connections set fail_count = 3 where id = $1', [key.connectionId])
     await stores.leases.acquire(key, wish)
     await stores.leases.capture(key, held, captured('second'))
-    expect(await stores.leases.settle(key, 1, undefined)).toBe('settled')
+    expect(await stores.leases.settle(key, 1, well)).toBe('settled')
     expect(await other.acquire(key, { ...wish, version: 2 })).toEqual({ fence: 2, previous: 'idle', failCount: 0 })
+  })
+
+  test('settled in doubt, the doubt and the pause stay with the row', async () => {
+    const key = await givenActive(stores)
+    await stores.leases.acquire(key, wish)
+    await stores.leases.capture(key, held, captured('second'))
+    await stores.leases.settle(key, 1, { reason: undefined, attempt: 'in_doubt', backoffMs: 60_000 })
+    const row = await stores.leases.view(key, false)
+    expect(row).toMatchObject({ status: 'active', isLeased: false, attempt: 'in_doubt' })
+    expect(row?.backoffMs).toBeGreaterThan(55_000)
+    expect(await other.acquire(key, { ...wish, version: 2 })).toBeUndefined()
+    await age(key, 'backoff_until', 1)
+    expect(await other.acquire(key, { ...wish, version: 2 })).toMatchObject({ previous: 'in_doubt' })
   })
 
   test('settled with a reason, a person has to act and no further lease is given', async () => {
     const key = await givenActive(stores)
     await stores.leases.acquire(key, wish)
-    expect(await stores.leases.settle(key, 1, 'revoked')).toBe('settled')
+    expect(await stores.leases.settle(key, 1, dead)).toBe('settled')
     expect(await stores.connections.view(key)).toMatchObject({ status: 'attention', reason: 'revoked' })
     expect(await other.acquire(key, wish)).toBeUndefined()
   })
@@ -183,7 +198,7 @@ describe('capture', () => {
     await stores.sql(`update connections set status = 'revoked', reason = 'disconnected' where id = $1`, [
       key.connectionId,
     ])
-    await stores.leases.settle(key, 1, 'lost_rotation')
+    await stores.leases.settle(key, 1, { ...dead, reason: 'lost_rotation' })
     expect(await stores.connections.view(key)).toMatchObject({ status: 'revoked', reason: 'disconnected' })
   })
 })
@@ -209,7 +224,7 @@ describe('an answer that came too late', () => {
     await age(key, 'lease_until', 1)
     await other.acquire(key, wish)
     await other.capture(key, { fence: 2, version: 1 }, captured('newer'))
-    await other.settle(key, 2, undefined)
+    await other.settle(key, 2, well)
     await stores.leases.fileOrphan(key, 1, captured('late'))
     await other.acquire(key, { ...wish, version: 2 })
     expect(await other.findOrphan(key, 3)).toBeUndefined()

@@ -33,6 +33,8 @@ function isExcused({ kind }: Cluster, attempt: AttemptRecord): boolean {
 const unexcused = (cluster: Cluster, verdict: 'reuse' | 'forgiven'): string[] =>
   cluster.journal.presentations
     .filter(({ verdict: is, spentBy }) => is === verdict && spentBy !== undefined && !isExcused(cluster, spentBy))
+    // Within the grace a call in doubt, or one that was taken for dead, may come in after the one that repeated it.
+    .filter(({ attempt }) => verdict === 'reuse' || !isExcused(cluster, attempt))
     .map(
       ({ refreshToken, attempt, spentBy }) =>
         `${attempt.process} presents ${refreshToken} under fence ${attempt.fence} although ${spentBy?.process} spent it ` +
@@ -112,7 +114,7 @@ const counting: Check = ({ journal }) => {
   const repeated: string[] = []
   for (const { attempt, verdict } of journal.presentations) {
     const earlier = replaced.get(attempt.version)
-    if (earlier !== undefined && earlier !== attempt && isClean(earlier))
+    if (earlier !== undefined && earlier !== attempt && isClean(earlier) && isClean(attempt))
       repeated.push(`fence ${attempt.fence} refreshes version ${attempt.version}, as fence ${earlier.fence} had done`)
     if (verdict === 'accepted') replaced.set(attempt.version, attempt)
   }
@@ -129,6 +131,6 @@ const ending: Check = ({ journal, replicas, row }) => {
       .filter(({ answer, process, life }) => answer === undefined && alive.get(process) === life)
       .map(({ process, demand }) => `${process} never answers a caller (${demand})`),
     ...(row.leaseOwner === undefined ? [] : [`the lease is still held by ${row.leaseOwner}`]),
-    ...(row.attempt === 'idle' ? [] : [`the attempt is left ${row.attempt}`]),
+    ...(row.attempt === 'idle' || row.attempt === 'in_doubt' ? [] : [`the attempt is left ${row.attempt}`]),
   ]
 }

@@ -59,6 +59,7 @@ function* viewRow(attempt: Attempt, looksAtOwner: boolean): Routine<RefreshEvent
   const { replica } = attempt
   const { protocol, world } = replica.cluster
   const row = yield* execute(replica, places.view, (at, server) => protocol.statements.view(at, server, looksAtOwner))
+  attempt.grant = attempt.orphan = attempt.stored = undefined
   attempt.row = row
   const { expiresAtMs, refreshToken } = row.credentials
   return {
@@ -92,11 +93,14 @@ function* acquireLease(attempt: Attempt, takesOver: boolean): Routine<RefreshEve
   const wish = { version: row.version, owner, isLive: believesLockHeld(replica), takesOver, leaseMs: protocol.leaseMs }
   const record = yield* execute(replica, places.acquire, (at, server) => {
     const lease = protocol.statements.acquire(at, server, wish)
-    return lease && { lease, record: newRecord(attempt, at, server, lease, owner) }
+    if (lease === undefined) return undefined
+    const record = newRecord(attempt, at, server, lease, owner)
+    if (ownerOf(replica) === owner) replica.attempt = record
+    return { lease, record }
   })
   if (record === undefined) return { type: 'refused' }
   attempt.lease = record.lease
-  attempt.record = replica.attempt = record.record
+  attempt.record = record.record
   journal.attempts.push(record.record)
   world.note?.(`${replica.process.name} holds fence ${record.lease.fence} after ${record.lease.previous}`)
   return { type: 'granted', lease: record.lease }
@@ -139,7 +143,7 @@ function* settleLease(attempt: Attempt, effect: RefreshEffect & { do: 'settle' }
   const record = recordOf(attempt)
   const { reason } = effect
   const outcome = yield* execute(replica, places.settle, (row, server) => {
-    const done = protocol.statements.settle(row, server, record.fence, reason)
+    const done = protocol.statements.settle(row, server, record.fence, effect)
     if (done === 'fenced') return done
     if (reason === undefined) journal.judgedVersion = row.version
     else journal.settlements.push({ attempt: record, reason, hadOrphan: hasValidOrphan(attempt, row) })

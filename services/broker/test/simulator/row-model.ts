@@ -45,12 +45,14 @@ export type Statements = {
     held: { fence: number; version: number },
     credentials: OAuthCredentials,
   ): 'stored' | 'fenced'
-  settle(row: Row, server: Server, fence: number, reason: ConnectionReason | undefined): 'settled' | 'fenced'
+  settle(row: Row, server: Server, fence: number, how: Settle): 'settled' | 'fenced'
   release(row: Row, server: Server, fence: number, how: Release): void
   fileOrphan(row: Row, server: Server, fence: number, credentials: OAuthCredentials): void
   findOrphan(row: Row, server: Server, belowFence: number): Orphan | undefined
   markAdopted(row: Row, server: Server, fence: number): void
 }
+
+export type Settle = { reason: ConnectionReason | undefined; attempt: 'idle' | 'in_doubt'; backoffMs: number }
 
 export type Release = { attempt: 'idle' | 'in_doubt'; backoffMs: number; countsAsFailure: boolean }
 
@@ -120,7 +122,7 @@ export const statements: Statements = {
   capture(row, _server, held, credentials) {
     if (row.fence !== held.fence) return 'fenced'
     if (row.version === held.version + 1) return 'stored' // our own earlier attempt, whose outcome we never heard
-    if (row.version !== held.version) return 'fenced'
+    if (row.version !== held.version || row.status !== 'active') return 'fenced'
     row.credentials = credentials
     row.version++
     row.credentialsFence = row.fence
@@ -128,12 +130,12 @@ export const statements: Statements = {
     return 'stored'
   },
 
-  settle(row, _server, fence, reason) {
+  settle(row, server, fence, { reason, attempt, backoffMs }) {
     if (row.fence !== fence) return 'fenced'
     freeLease(row)
-    row.attempt = 'idle'
+    row.attempt = attempt
     row.failCount = 0
-    row.backoffUntilMs = 0
+    row.backoffUntilMs = backoffMs === 0 ? 0 : server.nowMs + backoffMs
     if (reason !== undefined && row.status === 'active') {
       row.status = 'attention'
       row.reason = reason

@@ -77,7 +77,7 @@ export function* seekOrphan(attempt: Attempt): Routine<RefreshEvent> {
   )
   if (orphan === undefined) return { type: 'no_orphan' }
   attempt.orphan = { fence: orphan.fence, credentials: orphan.credentials }
-  return { type: 'orphan_found' }
+  return { type: 'orphan_found', fence: orphan.fence }
 }
 
 export function* adoptOrphan(attempt: Attempt): Routine<RefreshEvent> {
