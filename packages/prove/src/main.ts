@@ -83,18 +83,22 @@ function writeResults({ json }: Options, results: readonly ProofResult[]): void 
 
 function readOptions(argv: string[]): Options {
   const { values, positionals } = parse(argv)
-  const unknown = positionals.filter((name) => !proofs.some(({ id }) => id === name.toUpperCase()))
+  const unknown = positionals.filter((name) => !proofs.some((proof) => isNamed(proof, name)))
   if (unknown.length > 0) throw new Problem(`there is no proof ${unknown.join(', ')}: npm run prove -- --list`)
   const scale = Number(values.scale ?? 1)
   if (!(scale > 0 && scale <= 1)) throw new Problem('--scale: give a number above 0, at most 1')
-  const wanted = positionals.map((name) => name.toUpperCase())
   return {
-    chosen: wanted.length === 0 ? proofs : proofs.filter(({ id }) => wanted.includes(id)),
+    chosen:
+      positionals.length === 0 ? proofs : proofs.filter((proof) => positionals.some((name) => isNamed(proof, name))),
     scale,
     json: resolve(values.json ?? join(root, '.dromos', 'prove.json')),
     lists: values.list === true,
   }
 }
+
+// R6 names all its parts: R6-sessions, R6-crash, R6-freeze.
+const isNamed = ({ id }: Proof, name: string): boolean =>
+  id.toLowerCase() === name.toLowerCase() || id.toLowerCase().startsWith(`${name.toLowerCase()}-`)
 
 function parse(argv: string[]) {
   const options = { scale: { type: 'string' }, json: { type: 'string' }, list: { type: 'boolean' } } as const
