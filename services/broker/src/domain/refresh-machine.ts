@@ -22,7 +22,7 @@ import type { RefusalClass } from './token-refusal.js'
 type At =
   | { at: 'start' | 'viewing' | 'waiting' | 'yielding' | 'filing' }
   | { at: 'acquiring'; seen: AttemptState; from: Origin }
-  | ({ at: 'holding'; doing: 'seeking' | 'calling' | 'storing' | 'judging' | 'confirming' } & Holding)
+  | ({ at: 'holding'; doing: 'seeking' | 'adopting' | 'calling' | 'storing' | 'judging' | 'confirming' } & Holding)
   | { at: 'settling'; reason: ConnectionReason | undefined }
   | { at: 'releasing'; result: RefreshResult }
   | { at: 'ended'; result: RefreshResult }
@@ -135,7 +135,7 @@ function hold(state: RefreshState & { at: 'holding' }, event: RefreshEvent): Ste
     case 'orphan_found': {
       // Whoever held a lease after the orphan's may have presented the token that it replaced: reuse, and the grant's end.
       const isLatest = state.doing === 'seeking' && event.fence === lease.fence - 1
-      return [{ ...state, doing: 'storing', leaves: isLatest ? 'idle' : 'in_doubt' }, { do: 'adopt_orphan' }]
+      return [{ ...state, doing: 'adopting', leaves: isLatest ? 'idle' : 'in_doubt' }, { do: 'adopt_orphan' }]
     }
     case 'no_orphan':
       return state.doing === 'confirming' ? settleDead(state) : [{ ...state, doing: 'calling' }, { do: 'call' }]
@@ -143,8 +143,8 @@ function hold(state: RefreshState & { at: 'holding' }, event: RefreshEvent): Ste
       return [{ ...state, doing: 'storing' }, { do: 'capture' }]
     case 'stored':
       return [{ ...state, doing: 'judging' }, { do: 'judge' }]
-    case 'fenced': // somebody took over: what we received must still not be lost
-      return [{ ...state, at: 'filing' }, { do: 'file_orphan' }]
+    case 'fenced': // somebody took over: what we received must still not be lost; an orphan is filed already
+      return state.doing === 'adopting' ? look(state) : [{ ...state, at: 'filing' }, { do: 'file_orphan' }]
     case 'judged':
       return settle(state, event.fault)
     case 'not_sent':

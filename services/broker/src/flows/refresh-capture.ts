@@ -48,8 +48,7 @@ function sealed(
 /** Keeps an answer whose fence had moved on: whoever holds the connection now may need it. */
 export async function fileOrphan(attempt: RefreshAttempt): Promise<RefreshEvent> {
   const fence = fenceOf(attempt)
-  const credentials = attempt.orphan?.credentials ?? merged(attempt)
-  await attempt.ports.leases.fileOrphan(attempt.key, fence, sealed(attempt, credentials, 'orphan', fence))
+  await attempt.ports.leases.fileOrphan(attempt.key, fence, sealed(attempt, merged(attempt), 'orphan', fence))
   await reportOf(attempt, 'token_orphaned', { fence })
   return { type: 'filed' }
 }

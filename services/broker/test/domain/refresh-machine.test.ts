@@ -177,6 +177,16 @@ describe('the refresh machine', () => {
     expect(play(confirming).last).toMatchObject({ do: 'settle', attempt: 'in_doubt' })
   })
 
+  test('an orphan whose adoption is fenced is not filed again: it would look newer than it is', () => {
+    const { effects } = play([
+      viewed({ attempt: 'in_doubt' }),
+      { type: 'granted', lease: lease('in_doubt') },
+      { type: 'orphan_found', fence: 5 },
+      { type: 'fenced' },
+    ])
+    expect(effects.slice(-2)).toEqual(['adopt_orphan', 'view'])
+  })
+
   test('a lease that was wanted to judge is given back when somebody has judged: nobody may need a newer token', () => {
     const { effects, last } = play([viewed({ attempt: 'captured' }), { type: 'granted', lease: lease('idle') }])
     expect(last).toEqual({ do: 'release', attempt: 'idle', backoffMs: 0, countsAsFailure: false })

@@ -89,6 +89,8 @@ function isRightReason({ provider, row, journal }: Cluster, isUsable: boolean): 
     case 'token_unusable':
       return !isUsable
     case 'revoked':
+      // Who dies between adopting an orphan and settling takes along what was doubtful about it.
+      if (journal.attempts.some(({ adoption }) => adoption === 'unsettled')) return !provider.isAlive()
       return provider.endedBy() === 'person'
     case 'lost_rotation': {
       // Revoked while a call was in doubt: nobody can tell which it was.
@@ -107,9 +109,9 @@ const whatIs = ({ provider, row }: Cluster): string =>
     : `the grant was ended by ${provider.endedBy()}`
 
 const counting: Check = ({ journal }) => {
-  const causeless = journal.attempts
-    .filter(({ hasCause }) => !hasCause)
-    .map(({ fence, version }) => `fence ${fence} refreshes version ${version}, which nobody needed`)
+  const causeless = journal.presentations
+    .filter(({ attempt }) => !attempt.hasCause)
+    .map(({ attempt: { fence, version } }) => `fence ${fence} refreshes version ${version}, which nobody needed`)
   const replaced = new Map<number, AttemptRecord>()
   const repeated: string[] = []
   for (const { attempt, verdict } of journal.presentations) {

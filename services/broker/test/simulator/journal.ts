@@ -26,6 +26,8 @@ export type AttemptRecord = {
   /** Its liveness lock was free for a while: others may have taken it for dead. */
   lostSession: boolean
   storageErrors: number
+  /** Whether it stored an orphan, and whether it lived to settle it. */
+  adoption: 'none' | 'unsettled' | 'settled'
 }
 
 export type Presentation = {

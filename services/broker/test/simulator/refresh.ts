@@ -127,6 +127,7 @@ function newRecord(attempt: Attempt, row: Row, server: Server, lease: Lease, own
     hiddenBy: undefined,
     lostSession: server.isLockFree(owner),
     storageErrors: 0,
+    adoption: 'none',
   }
 }
 
@@ -145,6 +146,7 @@ function* settleLease(attempt: Attempt, effect: RefreshEffect & { do: 'settle' }
   const outcome = yield* execute(replica, places.settle, (row, server) => {
     const done = protocol.statements.settle(row, server, record.fence, effect)
     if (done === 'fenced') return done
+    if (record.adoption === 'unsettled') record.adoption = 'settled'
     if (reason === undefined) journal.judgedVersion = row.version
     else journal.settlements.push({ attempt: record, reason, hadOrphan: hasValidOrphan(attempt, row) })
     return done

@@ -60,7 +60,7 @@ function* persist<T>(attempt: Attempt, at: StatementPlaces, work: (row: Row, ser
 export function* fileOrphan(attempt: Attempt): Routine<RefreshEvent> {
   const record = recordOf(attempt)
   const { protocol } = attempt.replica.cluster
-  const credentials = attempt.orphan?.credentials ?? merged(attempt)
+  const credentials = merged(attempt)
   yield* persist(attempt, places.file, (row, server) => {
     protocol.statements.fileOrphan(row, server, record.fence, credentials)
     record.storedAtMs ??= server.nowMs
@@ -85,6 +85,7 @@ export function* adoptOrphan(attempt: Attempt): Routine<RefreshEvent> {
   const { protocol } = attempt.replica.cluster
   if (orphan === undefined) throw new Error('simulated attempt: there is no orphan')
   const event = yield* store(attempt, places.adopt, orphan.credentials)
+  if (event.type === 'stored') recordOf(attempt).adoption = 'unsettled'
   if (event.type === 'stored')
     yield* execute(attempt.replica, places.mark, (row, server) =>
       protocol.statements.markAdopted(row, server, orphan.fence),
