@@ -1,7 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createMetricsRegistry, type HttpServer, listenHttp, type Logger, type RunningService } from '@dromos/runtime'
+import { createBackgroundWork } from './background-work.js'
 import type { Config } from './config.js'
 import { checkCanaries, isVaultUsable } from './flows/check-canaries.js'
+import { createUsageSampler } from './flows/sample-usage.js'
 import type { Ports, Report } from './flows/ports.js'
 import { createRefresher } from './flows/refresh-token.js'
 import type { ConsentSettings } from './flows/open-consent.js'
@@ -49,7 +51,8 @@ export async function startBroker(config: Config, log: Logger, now: () => Date =
     observeDiscovery: reporting.observeDiscovery,
     observeVerification: reporting.observeVerification,
   })
-  const ports: Ports = { now, sleep: (ms) => sleep(ms), ...stores, ...oauth, vault, report: reporting.report }
+  const usage = createUsageSampler({ now, schedule: stores.schedule })
+  const ports: Ports = { now, sleep: (ms) => sleep(ms), ...stores, ...oauth, vault, usage, report: reporting.report }
   const settings: ConsentSettings = {
     baseUrl: config.baseUrl,
     redirectUri: `${config.baseUrl}${config.redirectPath}`,
@@ -59,11 +62,13 @@ export async function startBroker(config: Config, log: Logger, now: () => Date =
   }
   const refresher = createRefresher(ports, settings)
   const revoker = startRevoker(ports, ourselves, revocationPollMs)
+  const background = createBackgroundWork({ ports: { ...ports, refresher }, usage, config, log })
 
   const closeAll = async (servers: readonly HttpServer[]): Promise<void> => {
-    await Promise.all(servers.map((server) => server.close())) // no new work
+    await Promise.all([background.stop(), ...servers.map((server) => server.close())]) // no new work
     // what was sent to a provider is finished and stored
     await Promise.all([refresher.drain(), revoker.drain()])
+    await usage.flush().catch(() => undefined)
     oauth.close()
     await stores.close() // audit rows and the liveness lock
     await database.close()
@@ -90,6 +95,7 @@ export async function startBroker(config: Config, log: Logger, now: () => Date =
     await closeAll(servers)
     throw error
   }
+  background.start()
   const [main, metricsServer] = servers
   log.info({ port: main?.port, metricsPort: metricsServer?.port }, 'broker ready')
   return { port: main?.port ?? 0, metricsPort: metricsServer?.port, close: () => closeAll(servers) }

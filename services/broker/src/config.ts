@@ -31,19 +31,22 @@ export type Config = Readonly<{
   consentBinding: 'browser' | 'none'
   egressAllowedPrivateNetworks: string[]
   auditReads: 'batched' | 'strict'
+  scheduler: SchedulerConfig
   logLevel: string
   drainDeadlineMs: number
   /** One sentence per defence that is switched off, for the log at start. */
   warnings: string[]
 }>
 
+export type SchedulerConfig = Readonly<{ isOn: boolean; intervalMs: number; concurrencyPerProvider: number }>
+
 /** Every variable the broker reads; each may come from a file through `NAME_FILE`. */
 export const configNames = [
   ...databaseNames, 'PORT', 'METRICS_PORT', 'BASE_URL', 'REDIRECT_PATH', 'DATABASE_POOL_SIZE',
   'DATABASE_PREPARED_STATEMENTS', 'ENCRYPTION_KEY', 'ENCRYPTION_KEYS_RETIRED', 'STATE_KEY', 'STATE_KEYS_RETIRED', 'API_KEY',
   'API_KEYS', 'REQUIRE_API_KEY', 'ALLOWED_CIDRS', 'REQUIRE_ALLOWLIST', 'TRUSTED_PROXIES', 'ENFORCE_RETURN_URL',
-  'ALLOWED_RETURN_DOMAINS', 'CONSENT_BINDING', 'EGRESS_ALLOW_PRIVATE_NETWORKS', 'AUDIT_READS', 'LOG_LEVEL',
-  'DRAIN_DEADLINE_MS', 'REDIS_URL',
+  'ALLOWED_RETURN_DOMAINS', 'CONSENT_BINDING', 'EGRESS_ALLOW_PRIVATE_NETWORKS', 'AUDIT_READS', 'SCHEDULER',
+  'SCHEDULER_INTERVAL_MS', 'REFRESH_CONCURRENCY_PER_PROVIDER', 'LOG_LEVEL', 'DRAIN_DEADLINE_MS', 'REDIS_URL',
 ] as const // prettier-ignore
 
 const portRange = { min: 0, max: 65_535 }
@@ -72,6 +75,7 @@ export function parseConfig(
     consentBinding: read('CONSENT_BINDING', fields.oneOf(['browser', 'none'], 'browser'), 'browser'),
     egressAllowedPrivateNetworks: read('EGRESS_ALLOW_PRIVATE_NETWORKS', fields.networks, []),
     auditReads: read('AUDIT_READS', fields.oneOf(['batched', 'strict'], 'batched'), 'strict'),
+    scheduler: readScheduler(read),
     logLevel: read('LOG_LEVEL', fields.oneOf(logLevels, 'info'), 'info'),
     drainDeadlineMs: read('DRAIN_DEADLINE_MS', fields.wholeNumber({ min: 0, max: 600_000 }).default(25_000), 0),
     warnings,
@@ -124,6 +128,18 @@ function readKeys(read: Read, problems: string[]): Pick<Config, 'encryptionKeys'
   return {
     encryptionKeys: { primary, retired: held.ENCRYPTION_KEYS_RETIRED },
     stateKeys: [...held.STATE_KEY, ...held.STATE_KEYS_RETIRED],
+  }
+}
+
+function readScheduler(read: Read): SchedulerConfig {
+  return {
+    isOn: read('SCHEDULER', fields.oneOf(['on', 'off'], 'on'), 'off') === 'on',
+    intervalMs: read('SCHEDULER_INTERVAL_MS', fields.wholeNumber({ min: 10, max: 600_000 }).default(1_000), 0),
+    concurrencyPerProvider: read(
+      'REFRESH_CONCURRENCY_PER_PROVIDER',
+      fields.wholeNumber({ min: 1, max: 1_000 }).default(20),
+      1,
+    ),
   }
 }
 

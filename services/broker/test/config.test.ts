@@ -43,6 +43,7 @@ test('the minimal environment has every defence on and nothing to warn of (fault
     consentBinding: 'browser',
     egressAllowedPrivateNetworks: [],
     auditReads: 'batched',
+    scheduler: { isOn: true, intervalMs: 1000, concurrencyPerProvider: 20 },
     logLevel: 'info',
     drainDeadlineMs: 25_000,
     warnings: [],

@@ -40,6 +40,7 @@ export function oauthSettings(profile: ProviderProfile): Omit<OAuthProvider, 'ki
       defaultExpiresInSeconds: profile.default_expires_in_seconds ?? undefined,
     },
     refreshPolicy: refreshPolicy(profile),
+    refreshSchedule: profile.refresh_schedule ?? 'proactive',
     deadGrantErrors: profile.dead_grant_errors ?? [],
     revocationStyle: {
       style: profile.revocation?.style ?? 'rfc7009',

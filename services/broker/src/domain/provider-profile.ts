@@ -126,6 +126,7 @@ export const providerProfileSchema = z.strictObject({
       absolute_limit_seconds: seconds.nullish(),
     })
     .nullish(),
+  refresh_schedule: z.enum(['on_demand', 'keep_alive', 'proactive']).nullish(),
   dead_grant_errors: z.array(text(128)).max(50).nullish(),
   revocation: z
     .strictObject({

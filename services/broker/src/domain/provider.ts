@@ -64,6 +64,13 @@ export type RefreshPolicy = {
   absoluteLimitSeconds: number | undefined
 }
 
+/**
+ * on_demand   only when a caller needs it
+ * keep_alive  only to keep the grant from ending unused: before the provider's idle limit
+ * proactive   before the access token ends while the connection is in use; `keep_alive` otherwise
+ */
+export type SchedulePolicy = 'on_demand' | 'keep_alive' | 'proactive'
+
 export type OAuthProvider = {
   kind: 'oauth2'
   identity: ProviderIdentity
@@ -96,6 +103,7 @@ export type OAuthProvider = {
     defaultExpiresInSeconds: number | undefined
   }
   refreshPolicy: RefreshPolicy
+  refreshSchedule: SchedulePolicy
   /** OAuth error codes that, beside `invalid_grant`, mean that the grant is dead. */
   deadGrantErrors: readonly string[]
   revocationStyle: { style: 'rfc7009' | 'bearer_post' | 'basic_delete'; token: 'refresh_token' | 'access_token' }

@@ -19,6 +19,7 @@ import type {
 } from '../domain/provider.js'
 import type { ProviderProfile } from '../domain/provider-profile.js'
 import type { AttemptState, Lease } from '../domain/refresh-protocol.js'
+import type { SchedulePolicy } from '../domain/provider.js'
 import type { TokenAnswer } from '../domain/token-answer.js'
 import type { TokenCall } from '../domain/token-refusal.js'
 import type { Caller, Role } from '../domain/caller.js'
@@ -34,6 +35,8 @@ export type Ports = {
   connections: ConnectionStore
   authorizationRequests: AuthorizationRequestStore
   leases: LeaseStore
+  schedule: ScheduleStore
+  usage: Usage
   clients: ClientStore
   idempotency: IdempotencyStore
   audit: AuditStore
@@ -148,6 +151,8 @@ export type CapturedCredentials = {
   sealed: Buffer
   expiresAtMs: number | undefined
   refreshExpiresAtMs?: number | undefined
+  /** When the scheduler refreshes it next; absent = the scheduler decides later. */
+  nextRefreshAt?: Date | 'never'
   grantedScope: string | undefined
 }
 
@@ -202,6 +207,8 @@ export type LeaseRow = ConnectionView & {
   expiresAtMs: number | undefined
   sealedCredentials: Buffer | undefined
   attempt: AttemptState
+  lastUsedAtMs: number | undefined
+  schedule: SchedulePolicy | undefined
   isLeased: boolean
   ownerGoneMs: number | undefined
   backoffMs: number
@@ -303,6 +310,42 @@ export type RevocationEndpoint = {
     secrets: ClientSecrets,
     request: { url: string; audience: string; token: string; hint: 'refresh_token' | 'access_token' },
   ): Promise<RevocationAnswer>
+}
+
+/** A connection as the scheduler sees it: no ciphertext, no lease. Times are milliseconds since the epoch. */
+export type ScheduledConnection = {
+  key: ConnectionKey
+  providerId: string
+  version: number
+  expiresAtMs: number | undefined
+  refreshedAtMs: number
+  lastUsedAtMs: number | undefined
+  /** The connection's own policy; undefined = the provider's. */
+  schedule: SchedulePolicy | undefined
+}
+
+export type ScheduleStore = {
+  /**
+   * Takes at most `limit` active connections that are due at `now`, oldest first, and makes them due again at `heldUntil`, in
+   * one statement: two claimers never get the same row, and rows of one that died come back by themselves.
+   */
+  claim(want: {
+    now: Date
+    heldUntil: Date
+    limit: number
+    busyProviders: readonly string[]
+  }): Promise<ScheduledConnection[]>
+  /** Active connections about which nobody decided yet. */
+  unplanned(limit: number): Promise<ScheduledConnection[]>
+  /** Sets when rows as they were read are due, undefined = never; skips one that was refreshed or used meanwhile. */
+  plan(plans: readonly { row: ScheduledConnection; at: Date | undefined }[]): Promise<void>
+  /** Writes when connections were last used; those that were not in use before become unplanned. */
+  noteUses(uses: readonly { key: ConnectionKey; at: Date }[]): Promise<void>
+}
+
+export type Usage = {
+  /** Notes that a connection was used. Never waits, never fails. */
+  note(key: ConnectionKey): void
 }
 
 export type KeyRecord = Caller & { secretDigest: Buffer; expiresAt: Date | undefined; isRevoked: boolean }

@@ -10,7 +10,7 @@ import type { CredentialsRow, Ports } from './ports.js'
 import { openCredentials } from './open-credentials.js'
 import type { Refresher } from './refresh-token.js'
 
-type ReadPorts = Pick<Ports, 'now' | 'connections' | 'vault' | 'report'> & { refresher: Refresher }
+type ReadPorts = Pick<Ports, 'now' | 'connections' | 'vault' | 'report' | 'usage'> & { refresher: Refresher }
 
 /**
  * The hot path: one indexed SELECT, one decryption. Refreshes first only when the access token is about to end.
@@ -29,6 +29,7 @@ export async function readToken(
   const held = openCredentials(ports.vault, key, row)
   const isFresh =
     held.type === 'static' || (row.attempt !== 'captured' && !needsRefresh(held.expiresAtMs, nowMs, options.minTtlMs))
+  ports.usage.note(key)
   const read = isFresh
     ? { credentials: held, version: row.version }
     : await refreshed(ports, key, actor, row, held, options.minTtlMs)

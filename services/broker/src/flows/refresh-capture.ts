@@ -1,6 +1,7 @@
 import { mergeAnswer, type OAuthCredentials } from '../domain/credentials.js'
 import type { RefreshEvent } from '../domain/refresh-protocol.js'
 import type { CapturedCredentials } from './ports.js'
+import { planRefresh, scheduleFacts } from './plan-refresh.js'
 import { fenceOf, type RefreshAttempt, reportOf, viewed } from './refresh-attempt.js'
 
 /** Stores what the provider answered, before anything of it is judged. */
@@ -10,13 +11,21 @@ async function store(attempt: RefreshAttempt, credentials: OAuthCredentials): Pr
   const { row } = viewed(attempt)
   const version = row.version + 1
   const held = { fence: fenceOf(attempt), version: row.version }
-  const outcome = await attempt.ports.leases.capture(
-    attempt.key,
-    held,
-    sealed(attempt, credentials, 'credentials', version),
-  )
+  const captured = {
+    ...sealed(attempt, credentials, 'credentials', version),
+    nextRefreshAt: nextRefreshAt(attempt, credentials),
+  }
+  const outcome = await attempt.ports.leases.capture(attempt.key, held, captured)
   if (outcome === 'stored') attempt.stored = { credentials, version }
   return { type: outcome }
+}
+
+function nextRefreshAt(attempt: RefreshAttempt, { refreshToken, expiresAtMs }: OAuthCredentials): Date | 'never' {
+  if (refreshToken === undefined) return 'never'
+  const { schedule, lastUsedAtMs } = viewed(attempt).row
+  const now = attempt.ports.now()
+  const row = { schedule, lastUsedAtMs, expiresAtMs, refreshedAtMs: now.getTime() }
+  return planRefresh(scheduleFacts(attempt.provider, row), now) ?? 'never'
 }
 
 function merged(attempt: RefreshAttempt): OAuthCredentials {

@@ -12,7 +12,7 @@ import type { Refresher } from '../flows/refresh-token.js'
 import { actorOf, callerOf } from './guard.js'
 import { parseInput, singleQuery } from './input.js'
 
-type ConnectionPorts = Pick<Ports, 'now' | 'connections' | 'vault' | 'report'> & { refresher: Refresher }
+type ConnectionPorts = Pick<Ports, 'now' | 'connections' | 'vault' | 'report' | 'usage'> & { refresher: Refresher }
 
 const refreshBody = z.object({ if_version: z.int().min(0).optional() })
 

@@ -72,7 +72,7 @@ const activateStatement = `
         attempt_started_at = null, attempt_fingerprint = null, backoff_until = null, fail_count = 0, last_error = null,
         variables = :variables::jsonb, account_issuer = :issuer, account_subject = :subject, account_label = :label,
         granted_to_client_id = :clientId, granted_at_origin = :origin, revocation_url = :revocationUrl, revocation = null,
-        revoke_after = null, revoke_attempts = 0, updated_at = now()
+        revoke_after = null, revoke_attempts = 0, next_refresh_at = null, updated_at = now()
     from held where c.tenant_id = held.tenant_id and c.id = held.id
     returning c.id
   )

@@ -12,10 +12,19 @@ import { pendingMigrations } from './migrator.js'
 import { createOrphanStore } from './orphan-store.js'
 import { createProviderStore } from './provider-store.js'
 import { createRevocationStore } from './revocation-store.js'
+import { createScheduleStore } from './schedule-store.js'
 
 export type Stores = Pick<
   Ports,
-  'providers' | 'connections' | 'authorizationRequests' | 'leases' | 'revocations' | 'clients' | 'idempotency' | 'audit'
+  | 'providers'
+  | 'connections'
+  | 'authorizationRequests'
+  | 'leases'
+  | 'revocations'
+  | 'schedule'
+  | 'clients'
+  | 'idempotency'
+  | 'audit'
 > & {
   /** Migrations of this code that the database lacks; for readiness. */
   pendingMigrations(): Promise<string[]>
@@ -34,6 +43,7 @@ export function createStores(options: { database: Database; vault: Vault; now: (
     authorizationRequests: createAuthorizationRequestStore(database, vault),
     leases: { ...createLeaseStore(database, liveness), ...createOrphanStore(database) },
     revocations: createRevocationStore(database),
+    schedule: createScheduleStore(database),
     clients: createClientStore(database, now),
     idempotency: createIdempotencyStore(database, vault),
     audit,

@@ -1,4 +1,5 @@
 import type { AttemptState } from '../domain/refresh-protocol.js'
+import type { SchedulePolicy } from '../domain/provider.js'
 import type { LeaseRow } from '../flows/ports.js'
 import { toView, type ViewColumns, viewColumns } from './view-columns.js'
 
@@ -9,6 +10,8 @@ export type LeaseColumns = ViewColumns & {
   expires_at: Date | null
   sealed_credentials: Buffer | null
   attempt_state: AttemptState
+  last_used_at: Date | null
+  refresh_schedule: SchedulePolicy | null
   is_leased: boolean
   owner_gone_ms: number | null
   backoff_ms: number
@@ -20,6 +23,7 @@ export type LeaseColumns = ViewColumns & {
 }
 
 const leaseColumns = `${viewColumns}, c.provider_id, c.version, c.fence, c.expires_at, c.sealed_credentials, c.attempt_state,
+  c.last_used_at, c.refresh_schedule,
   coalesce(c.lease_until > now(), false) as is_leased,
   greatest(coalesce(extract(epoch from c.backoff_until - now()) * 1000, 0), 0)::float8 as backoff_ms,
   c.account_issuer, c.account_subject, c.variables, c.granted_to_client_id, c.granted_at_origin`
@@ -59,6 +63,8 @@ export const toLeaseRow = (row: LeaseColumns): LeaseRow => ({
   expiresAtMs: row.expires_at?.getTime(),
   sealedCredentials: row.sealed_credentials ?? undefined,
   attempt: row.attempt_state,
+  lastUsedAtMs: row.last_used_at?.getTime(),
+  schedule: row.refresh_schedule ?? undefined,
   isLeased: row.is_leased,
   ownerGoneMs: row.owner_gone_ms ?? undefined,
   backoffMs: Math.ceil(row.backoff_ms),

@@ -36,7 +36,7 @@ const captureStatement = `
     set sealed_credentials = :sealed, version = version + 1, credentials_fence = fence, expires_at = :expiresAt,
         refresh_expires_at = coalesce(:refreshExpiresAt, refresh_expires_at),
         granted_scope = coalesce(:grantedScope, granted_scope), last_refreshed_at = now(), attempt_state = 'captured',
-        updated_at = now()
+        next_refresh_at = :nextRefreshAt::timestamptz, updated_at = now()
     where tenant_id = :tenantId and id = :connectionId and fence = :fence and version = :version
       and status = 'active' -- a disconnect is final, whatever still comes in
     returning id
@@ -102,6 +102,7 @@ export function createLeaseStore(
           expiresAt: toDate(captured.expiresAtMs),
           refreshExpiresAt: toDate(captured.refreshExpiresAtMs),
           grantedScope: captured.grantedScope,
+          nextRefreshAt: captured.nextRefreshAt === 'never' ? 'infinity' : captured.nextRefreshAt,
         })
         return row?.is_stored ? 'stored' : 'fenced'
       }),

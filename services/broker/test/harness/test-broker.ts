@@ -108,6 +108,7 @@ const environment = (databaseUrl: string): Record<string, string> => ({
   ALLOWED_RETURN_DOMAINS: 'app.example.com',
   EGRESS_ALLOW_PRIVATE_NETWORKS: '127.0.0.0/8,::1/128',
   DATABASE_POOL_SIZE: '4',
+  SCHEDULER: 'off', // tests move the clock: nothing but the test may refresh
 })
 
 function profileOf(provider: LabProvider, options: TestBrokerOptions): Record<string, unknown> {

@@ -1,0 +1,41 @@
+import type { Logger } from '@dromos/runtime'
+import { repeat, type Repeating } from './background.js'
+import type { Config } from './config.js'
+import type { Ports } from './flows/ports.js'
+import type { Refresher } from './flows/refresh-token.js'
+import type { UsageSampler } from './flows/sample-usage.js'
+import { createScheduler } from './flows/schedule-refresh.js'
+
+// Owns what a broker does without being asked, and how often. Does not own the work itself: flows/.
+
+export type BackgroundWork = {
+  /** Call it when the broker listens. */
+  start(): void
+  /** Nothing new begins; resolves when what was begun has ended. */
+  stop(): Promise<void>
+}
+
+const usageIntervalMs = 10_000
+
+export function createBackgroundWork(options: {
+  ports: Ports & { refresher: Refresher }
+  usage: UsageSampler
+  config: Config
+  log: Logger
+}): BackgroundWork {
+  const { ports, usage, config, log } = options
+  const { isOn, intervalMs, concurrencyPerProvider } = config.scheduler
+  // Half of what a provider is asked at once is left to callers who wait.
+  const scheduler = createScheduler(ports, { concurrency: Math.ceil(concurrencyPerProvider / 2) })
+  const repeating: Repeating[] = []
+  return {
+    start() {
+      repeating.push(repeat('usage', usageIntervalMs, log, () => usage.flush()))
+      if (isOn) repeating.push(repeat('scheduler', intervalMs, log, () => scheduler.tick()))
+    },
+    async stop() {
+      await Promise.all(repeating.map((each) => each.stop()))
+      await scheduler.drain()
+    },
+  }
+}

@@ -1,0 +1,96 @@
+import type { SchedulePolicy } from '../domain/provider.js'
+import type { ScheduledConnection, ScheduleStore } from '../flows/ports.js'
+import type { Database } from './database.js'
+import { query } from './query.js'
+
+// Owns which connections come due, and that two schedulers do not get the same one. Does not own that a token is presented
+// once: that is the lease (lease-store.ts), whoever refreshes.
+
+const columns = `c.tenant_id, c.id, c.provider_id, c.version, c.expires_at, c.last_used_at, c.refresh_schedule,
+  coalesce(c.last_refreshed_at, c.granted_at, c.created_at) as refreshed_at`
+
+type Columns = {
+  tenant_id: string
+  id: string
+  provider_id: string
+  version: string
+  expires_at: Date | null
+  last_used_at: Date | null
+  refresh_schedule: SchedulePolicy | null
+  refreshed_at: Date
+}
+
+// The row locks live for milliseconds; what is held over the refresh is the moved time. A claimer that dies leaves rows that
+// come due again by themselves. Rows of busy providers are passed over inside the index.
+const claimStatement = `
+  with due as (
+    select tenant_id, id from connections
+    where status = 'active' and next_refresh_at <= :now and provider_id <> all (:busyProviders::uuid[])
+    order by next_refresh_at limit :limit
+    for update skip locked
+  )
+  update connections c set next_refresh_at = :heldUntil
+  from due where c.tenant_id = due.tenant_id and c.id = due.id
+  returning ${columns}`
+
+const unplannedStatement = `
+  select ${columns} from connections c
+  where c.status = 'active' and c.next_refresh_at is null
+  limit :limit`
+
+// A version that moved on was planned by whoever moved it; a use in between is decided about anew.
+const planStatement = `
+  update connections c set next_refresh_at = coalesce(p.at, 'infinity')
+  from jsonb_to_recordset(:plans::jsonb) as p (tenant_id text, id text, version bigint, last_used_at timestamptz,
+                                              at timestamptz)
+  where c.tenant_id = p.tenant_id and c.id = p.id and c.version = p.version and c.status = 'active'
+    and date_trunc('milliseconds', c.last_used_at) is not distinct from p.last_used_at`
+
+// Whoever was not in use has a plan that no longer fits.
+const useStatement = `
+  update connections c
+  set last_used_at = u.at,
+      next_refresh_at = case when c.last_used_at > u.at - interval '24 hours' then c.next_refresh_at end
+  from jsonb_to_recordset(:uses::jsonb) as u (tenant_id text, id text, at timestamptz)
+  where c.tenant_id = u.tenant_id and c.id = u.id
+    and (c.last_used_at is null or c.last_used_at < u.at - interval '4 minutes')`
+
+export const createScheduleStore = ({ knex }: Database): ScheduleStore => ({
+  async claim({ now, heldUntil, limit, busyProviders }) {
+    const rows = await query<Columns>(knex, claimStatement, { now, heldUntil, limit, busyProviders })
+    return rows.map(toScheduled)
+  },
+
+  async unplanned(limit) {
+    return (await query<Columns>(knex, unplannedStatement, { limit })).map(toScheduled)
+  },
+
+  async plan(plans) {
+    if (plans.length === 0) return
+    const rows = plans.map(({ row, at }) => ({
+      ...keyColumns(row.key),
+      version: row.version,
+      last_used_at: row.lastUsedAtMs === undefined ? null : new Date(row.lastUsedAtMs).toISOString(),
+      at: at?.toISOString() ?? null,
+    }))
+    await query(knex, planStatement, { plans: JSON.stringify(rows) })
+  },
+
+  async noteUses(uses) {
+    if (uses.length === 0) return
+    const rows = uses.map(({ key, at }) => ({ ...keyColumns(key), at: at.toISOString() }))
+    await query(knex, useStatement, { uses: JSON.stringify(rows) })
+  },
+})
+
+const keyColumns = (key: ScheduledConnection['key']) => ({ tenant_id: key.tenantId, id: key.connectionId })
+
+const toScheduled = (row: Columns): ScheduledConnection => ({
+  key: { tenantId: row.tenant_id, connectionId: row.id },
+  providerId: row.provider_id,
+  version: Number(row.version),
+  expiresAtMs: row.expires_at?.getTime(),
+  refreshedAtMs: row.refreshed_at.getTime(),
+  lastUsedAtMs: row.last_used_at?.getTime(),
+  schedule: row.refresh_schedule ?? undefined,
+})

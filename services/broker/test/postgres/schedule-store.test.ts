@@ -1,0 +1,130 @@
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
+import type { ScheduleStore } from '../../src/flows/ports.js'
+import { givenProvider, startStores, type TestStores } from './start-stores.js'
+
+let stores: TestStores
+let providerId: string
+beforeAll(async () => {
+  stores = await startStores()
+  providerId = await givenProvider(stores)
+})
+afterAll(() => stores.stop())
+beforeEach(() => stores.sql('delete from connections'))
+
+const now = new Date('2026-01-01T12:00:00Z')
+const heldUntil = new Date('2026-01-01T12:01:00Z')
+const claim = (from: ScheduleStore, change: Partial<Parameters<ScheduleStore['claim']>[0]> = {}) =>
+  from.claim({ now, heldUntil, limit: 200, busyProviders: [], ...change })
+
+/** Active connections c1 to cN, due at `at`; null = undecided. */
+const given = (count: number, at: string | null = '2026-01-01T11:00:00Z', provider = providerId) =>
+  stores.sql(
+    `insert into connections (tenant_id, id, workspace_id, provider_id, created_by, status, sealed_credentials, version,
+                              expires_at, next_refresh_at)
+     select 'default', $3 || n, 'w', $4, 'operator', 'active', '\\x00', 1, now() + interval '1 hour', $2
+     from generate_series(1, $1) n`,
+    [count, at, `c${Math.random().toString(36).slice(2)}-`, provider],
+  )
+
+describe('claims', () => {
+  test('two schedulers that claim at once never get the same connection, and together they get all', async () => {
+    await given(1_000)
+    const other = stores.replica().stores.schedule
+    const claims: Awaited<ReturnType<typeof claim>>[] = []
+    const drain = async (from: ScheduleStore): Promise<void> => {
+      for (let rows = await claim(from); rows.length > 0; rows = await claim(from)) claims.push(rows)
+    }
+    await Promise.all([drain(stores.schedule), drain(other), drain(stores.schedule), drain(other)])
+    const ids = claims.flat().map(({ key }) => key.connectionId)
+    expect(ids).toHaveLength(1_000)
+    expect(new Set(ids).size).toBe(1_000)
+  })
+
+  test('the rows of a claimer that died come back when its claim has aged', async () => {
+    await given(3)
+    expect(await claim(stores.schedule)).toHaveLength(3)
+    expect(await claim(stores.schedule)).toEqual([])
+    expect(await claim(stores.schedule, { now: heldUntil })).toHaveLength(3)
+  })
+
+  test('pass over providers that cannot keep up, and connections that are not active', async () => {
+    const busy = await givenProvider(stores)
+    await given(2)
+    await given(2, '2026-01-01T10:00:00Z', busy)
+    await given(1)
+    await stores.sql(`update connections set status = 'attention' where id in (select id from connections
+                      where provider_id = $1 limit 1)`, [providerId]) // prettier-ignore
+    const rows = await claim(stores.schedule, { busyProviders: [busy] })
+    expect(rows.map((row) => row.providerId)).toEqual([providerId, providerId])
+  })
+
+  test('take the oldest first and no more than asked for', async () => {
+    await given(2, '2026-01-01T11:30:00Z')
+    const [oldest] = await stores.sql(`update connections set next_refresh_at = '2026-01-01T09:00:00Z'
+                                       where id in (select max(id) from connections) returning id`) // prettier-ignore
+    const rows = await claim(stores.schedule, { limit: 1 })
+    expect(rows.map(({ key }) => key.connectionId)).toEqual([oldest?.id])
+  })
+
+  test('of ten thousand connections read the index, not the table', async () => {
+    await given(10_000, '2026-06-01T00:00:00Z')
+    await given(50)
+    await stores.sql('analyze connections')
+    const plan = await stores.sql(
+      `explain select tenant_id, id from connections
+       where status = 'active' and next_refresh_at <= $1 and provider_id <> all ($2::uuid[])
+       order by next_refresh_at limit 200 for update skip locked`,
+      [now, []],
+    )
+    const text = plan.map((row) => row['QUERY PLAN']).join('\n')
+    expect(text).toContain('connections_due')
+    expect(text).not.toMatch(/Seq Scan|Sort/)
+  })
+})
+
+describe('plans', () => {
+  const undecided = async () => (await stores.schedule.unplanned(100)).length
+  const planned = async () =>
+    (await stores.sql('select next_refresh_at::text as at from connections')).map((row) => row.at)
+
+  test('are made once: a decided connection is no longer undecided, also when the answer is never', async () => {
+    await given(2, null)
+    const rows = await stores.schedule.unplanned(100)
+    expect(rows).toHaveLength(2)
+    await stores.schedule.plan(rows.map((row) => ({ row, at: undefined })))
+    expect(await undecided()).toBe(0)
+    expect(await planned()).toEqual(['infinity', 'infinity'])
+    expect(await claim(stores.schedule, { now: new Date('2999-01-01') })).toEqual([])
+  })
+
+  test.each([
+    ['refreshed', 'update connections set version = 2'],
+    ['used', 'update connections set last_used_at = now()'],
+  ])('do not touch a connection that somebody %s meanwhile', async (_what, change) => {
+    await given(1, null)
+    const [row] = await stores.schedule.unplanned(1)
+    if (row === undefined) throw new Error('nothing to plan')
+    await stores.sql(change)
+    await stores.schedule.plan([{ row, at: now }])
+    expect(await undecided()).toBe(1)
+  })
+})
+
+describe('uses', () => {
+  const use = async (at: string) => {
+    const [row] = await stores.sql('select id from connections')
+    await stores.schedule.noteUses([{ key: { tenantId: 'default', connectionId: String(row?.id) }, at: new Date(at) }])
+    return (await stores.sql('select last_used_at, next_refresh_at is null as is_undecided from connections'))[0]
+  }
+
+  test('are written once in some minutes, and a connection back in use is decided about again', async () => {
+    await given(1)
+    const first = new Date('2026-01-01T10:00:00Z')
+    expect(await use('2026-01-01T10:00:00Z')).toEqual({ last_used_at: first, is_undecided: true })
+    await stores.sql(`update connections set next_refresh_at = 'infinity'`)
+    expect(await use('2026-01-01T10:01:00Z')).toEqual({ last_used_at: first, is_undecided: false })
+    const second = new Date('2026-01-01T10:10:00Z')
+    expect(await use('2026-01-01T10:10:00Z')).toEqual({ last_used_at: second, is_undecided: false })
+    expect(await use('2026-01-03T10:10:00Z')).toMatchObject({ is_undecided: true })
+  })
+})
