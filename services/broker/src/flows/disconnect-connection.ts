@@ -15,7 +15,7 @@ const patienceMs = 5_000
  * it got. Throws `connection_not_found`, `invalid_connection_id`.
  */
 export async function disconnectConnection(
-  ports: Pick<Ports, 'connections' | 'revocations' | 'report' | 'sleep'> & { revoker: Revoker },
+  ports: Pick<Ports, 'connections' | 'revocations' | 'report'> & { revoker: Revoker },
   caller: Caller,
   actor: Actor,
   connectionId: string,
@@ -31,6 +31,6 @@ export async function disconnectConnection(
       connectionId,
       data: { provider_id: begun.providerId, was: begun.previous },
     })
-  if (begun.previous !== 'revoked') await Promise.race([ports.revoker.revokeNow(key, actor), ports.sleep(patienceMs)])
+  if (begun.previous !== 'revoked') await ports.revoker.revokeNow(key, actor, patienceMs)
   return findDetails(ports, caller, connectionId)
 }

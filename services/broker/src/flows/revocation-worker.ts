@@ -6,8 +6,8 @@ import { revokeGrant, type RevokePorts } from './revoke-grant.js'
 // may run one: rows say whose turn it is.
 
 export type Revoker = {
-  /** Tries the connection's revocation if it is due; resolves when that try is over. Never throws. */
-  revokeNow(key: ConnectionKey, actor: Actor): Promise<void>
+  /** Tries the connection's revocation if it is due; resolves when that try is over, at the latest after `patienceMs`. Never throws. */
+  revokeNow(key: ConnectionKey, actor: Actor, patienceMs: number): Promise<void>
   /** Takes no new ones and resolves when those under way have ended. */
   drain(): Promise<void>
 }
@@ -49,8 +49,11 @@ export function startRevoker(ports: RevokePorts, ourselves: Actor, pollMs: numbe
   const polling = poll()
 
   return {
-    async revokeNow(key, actor) {
-      if (!closing.signal.aborted) await track(runOne(key, actor))
+    async revokeNow(key, actor, patienceMs) {
+      if (closing.signal.aborted) return
+      const isOver = new AbortController()
+      await Promise.race([track(runOne(key, actor)), pause(patienceMs, isOver.signal)])
+      isOver.abort()
     },
     async drain() {
       closing.abort()

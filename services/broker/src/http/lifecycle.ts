@@ -17,7 +17,7 @@ import { readCursor, readLimit } from './paging.js'
 // Owns the life of a connection after its first consent: list, look, reconnect, widen, disconnect.
 // Does not own its credentials (connections.ts) or the person's way through a consent (consent.ts).
 
-type LifecyclePorts = ReconnectPorts & Pick<Ports, 'revocations' | 'sleep'> & { revoker: Revoker }
+type LifecyclePorts = ReconnectPorts & Pick<Ports, 'revocations'> & { revoker: Revoker }
 
 const scope = z.string().min(1).max(256)
 const reconnectBody = z.object({

@@ -4,7 +4,8 @@ import { keyBindings, query } from './query.js'
 
 // Owns the two phases of a disconnect in rows. Does not own the call of the provider between them.
 
-// The lease stays as it is: its end says how long a refresh may still bring something.
+// The lease stays as it is: its end says how long a refresh may still bring something. The first try is the caller's own;
+// ten seconds later it is anybody's.
 const beginStatement = `
   with held as (
     select tenant_id, id, status, provider_id from connections
@@ -18,7 +19,7 @@ const beginStatement = `
   ), begun as (
     update connections c
     set status = 'revoking', reason = 'disconnected', disconnected_at = clock_timestamp(), fence = c.fence + 1,
-        revoke_after = now(), revoke_attempts = 0, revocation = null, updated_at = now()
+        revoke_after = now() + interval '10 seconds', revoke_attempts = 0, revocation = null, updated_at = now()
     from held where c.tenant_id = held.tenant_id and c.id = held.id and held.status not in ('revoking', 'revoked')
     returning c.id
   )
@@ -31,7 +32,7 @@ const claimColumns = `c.tenant_id, c.id, c.provider_id, c.version, c.revoke_atte
 const claimStatement = (which: string): string => `
   with due as (
     select tenant_id, id from connections
-    where status = 'revoking' and revoke_after <= now() ${which}
+    where status = 'revoking' and ${which}
     order by revoke_after limit 1
     for update skip locked
   )
@@ -40,8 +41,10 @@ const claimStatement = (which: string): string => `
   from due where c.tenant_id = due.tenant_id and c.id = due.id
   returning ${claimColumns}`
 
-const claimAny = claimStatement('')
-const claimOne = claimStatement('and tenant_id = :tenantId and id = :connectionId')
+const claimAny = claimStatement('revoke_after <= now()')
+const claimOne = claimStatement(
+  '(revoke_after <= now() or revoke_attempts = 0) and tenant_id = :tenantId and id = :connectionId',
+)
 
 type ClaimColumns = {
   tenant_id: string
