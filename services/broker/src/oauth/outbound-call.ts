@@ -33,7 +33,7 @@ export type OutboundResult =
   | { kind: 'unsent'; why: UnsentCause }
   | { kind: 'in_doubt'; why: DoubtCause }
 
-/** Milliseconds. `total` counts from before the name is resolved. */
+/** Milliseconds. `headers` is for GET alone; `total` counts from before the name is resolved. */
 export type OutboundLimits = { connectMs: number; headersMs: number; totalMs: number; headerBytes: number }
 
 export type OutboundContext = {
@@ -107,7 +107,10 @@ function dispatch(
     {
       ...call.handler,
       onRequestStart(controller) {
-        if (call.start(controller)) after(limits.headersMs, () => call.timeOut('unanswered'))
+        // A POST spends something at the provider (a code, a refresh token): whoever gives up before the total deadline loses
+        // what a slow provider answers.
+        const headersMs = request.method === 'GET' ? limits.headersMs : limits.totalMs
+        if (call.start(controller)) after(headersMs, () => call.timeOut('unanswered'))
       },
     },
   )

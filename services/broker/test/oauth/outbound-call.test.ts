@@ -110,10 +110,21 @@ describe('a hostile answer ends in doubt, without being read further', () => {
   test('silence meets the deadline for the head', async () => {
     const server = await started(startTcp(() => undefined))
     const limits = { ...shortLimits, totalMs: 60_000 }
-    expect(await outbound({ limits }).send(post(`http://op.test:${server.port}/`))).toEqual({
-      kind: 'in_doubt',
-      why: 'answer_timeout',
-    })
+    const get = { ...post(`http://op.test:${server.port}/`), method: 'GET' as const }
+    expect(await outbound({ limits }).send(get)).toEqual({ kind: 'in_doubt', why: 'answer_timeout' })
+  })
+
+  test('a POST waits for a slow provider until the total deadline: it may have rotated already', async () => {
+    const limits = { connectMs: 300, headersMs: 20, totalMs: 60_000 }
+    const answers: (() => void)[] = []
+    const server = await started(startHttp((_request, response) => void answers.push(() => response.end('{}'))))
+    const get = { ...post(`http://op.test:${server.port}/`), method: 'GET' as const }
+    const patient = outbound({ limits }).send(post(`http://op.test:${server.port}/`))
+    while (answers.length === 0) await new Promise((resolve) => setImmediate(resolve))
+    // A GET that began later has met the deadline for the head: the POST is past it too.
+    expect(await outbound({ limits }).send(get)).toEqual({ kind: 'in_doubt', why: 'answer_timeout' })
+    answers.forEach((answer) => answer())
+    expect(await patient).toMatchObject({ kind: 'answer', status: 200, body: '{}' })
   })
 
   test.each([
