@@ -111,7 +111,7 @@ describe('secrets', () => {
     expect(writeOnly.filter(([, each]) => membersOf(each).writeOnly === true).map(([name]) => name).sort()).toEqual([...secretMembers].sort())
   }) // prettier-ignore
 
-  test('no answer has a member for a client secret, and only a token has one for a refresh token', () => {
+  test('no answer has a member for a client secret, and only a token has one for a refresh token (A81)', () => {
     const answers = media.filter(({ status }) => status !== 0)
     const members = answers.flatMap(({ schema }) => memberNames(schema, new Set()))
     const named = (pattern: RegExp) => [...new Set(members.filter((name) => pattern.test(name)))]

@@ -76,27 +76,27 @@ describe('secrets stay where they belong', () => {
     expect(secrets.size).toBeGreaterThan(30)
   })
 
-  test('none in a log line, not even at the finest level', () => {
+  test('none in a log line, not even at the finest level (A72)', () => {
     expect(broker.logged()).toContain('oauth_flow_completed')
     expect(foundIn(broker.logged())).toEqual([])
   })
 
-  test('none in an error body or header, none in what an operator reads of a provider (fault 2)', () => {
+  test('none in an error body or header, none in what an operator reads of a provider (fault 2) (A72)', () => {
     expect(answers.length).toBeGreaterThan(20)
     expect(foundIn(answers.join('\n'))).toEqual([])
   })
 
-  test('none in the metrics', async () => {
+  test('none in the metrics (A72)', async () => {
     expect(foundIn((await broker.call('GET', '/metrics')).text)).toEqual([])
   })
 
-  test('none in the audit (fault 42)', async () => {
+  test('none in the audit (fault 42) (A72)', async () => {
     const { text } = await broker.call('GET', '/audit?limit=1000')
     expect(text).toContain('token_refresh_fatal')
     expect(foundIn(text)).toEqual([])
   })
 
-  test('none in any column of the database, as text or as bytes (fault 46)', async () => {
+  test('none in any column of the database, as text or as bytes (fault 46) (A72)', async () => {
     const tables = await broker.query<{ name: string }>(
       `select table_name as name from information_schema.tables where table_schema = 'public'`,
     )

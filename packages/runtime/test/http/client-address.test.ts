@@ -4,7 +4,7 @@ import { clientAddress, parseNetworks } from '../../src/http/client-address.js'
 const { networks: proxies } = parseNetworks(['10.0.0.0/8', '::1', 'fd00::/8'])
 
 describe('the address of a caller', () => {
-  test('is the socket address when no proxy is trusted, whatever X-Forwarded-For says', () => {
+  test('is the socket address when no proxy is trusted, whatever X-Forwarded-For says (A61)', () => {
     expect(clientAddress('203.0.113.9', '10.1.1.1', proxies)).toBe('203.0.113.9')
     expect(clientAddress('203.0.113.9', '127.0.0.1', parseNetworks([]).networks)).toBe('203.0.113.9')
   })

@@ -30,7 +30,7 @@ describe('return URLs', () => {
     expect(() => check(url)).toThrow(expect.objectContaining({ reason: 'return_url_not_allowed' }))
   }) // prettier-ignore
 
-  test('whatever is accepted has an origin of the allowlist', () => {
+  test('whatever is accepted has an origin of the allowlist (A30)', () => {
     const origins =
       /^(https:\/\/app\.example\.com\.?|https:\/\/[^/]+\.tenants\.example\.com\.?|https:\/\/odd\.example\.com:8443|http:\/\/localhost(:\d+)?)$/
     const pieces = fc.constantFrom(

@@ -74,7 +74,7 @@ describe('state', () => {
     expect(reasonOf(() => verify(value))).toEqual(refused)
   })
 
-  test('no change of a single character is accepted', () => {
+  test('no change of a single character is accepted (A3)', () => {
     const signed = signState(state, key)
     fc.assert(
       fc.property(fc.nat(signed.length - 1), fc.string({ minLength: 1, maxLength: 1 }), (index, character) => {

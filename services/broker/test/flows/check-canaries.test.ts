@@ -30,7 +30,7 @@ test('the first start leaves a canary, the next ones keep it', async () => {
   expect(await store.list()).toEqual([held])
 })
 
-test('a start with another key is refused with both key ids and no key', async () => {
+test('a start with another key is refused with both key ids and no key (A71)', async () => {
   const store = createCanaryStore(db)
   await checkCanaries(store, vaultOf(first))
   const refusal = await checkCanaries(store, vaultOf(second)).catch(String)

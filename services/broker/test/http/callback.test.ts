@@ -61,7 +61,7 @@ describe('GET /auth/callback', () => {
     })
   })
 
-  test('a hundred parallel callbacks make exactly one exchange, and the connection ends active (fault 15)', async () => {
+  test('a hundred parallel callbacks make exactly one exchange, and the connection ends active (fault 15) (A1)', async () => {
     const { callbackUrl, cookie, connectionId } = await approved(broker)
     const before = exchanges()
     const answers = await Promise.all(Array.from({ length: 100 }, () => comeBack(broker, callbackUrl, cookie)))
@@ -73,7 +73,7 @@ describe('GET /auth/callback', () => {
     expect(await statusOf(connectionId)).toMatchObject({ status: 'active' })
   })
 
-  test('a replayed callback changes nothing (fault 13)', async () => {
+  test('a replayed callback changes nothing (fault 13) (A1)', async () => {
     const { callbackUrl, cookie, connectionId } = await approved(broker)
     await comeBack(broker, callbackUrl, cookie)
     const before = exchanges()
@@ -85,7 +85,7 @@ describe('GET /auth/callback', () => {
     expect((await readTokenOf(broker, connectionId)).status).toBe(200)
   })
 
-  test('another browser than the one that opened the link cannot finish it (fault 14)', async () => {
+  test('another browser than the one that opened the link cannot finish it (fault 14) (A4)', async () => {
     const { callbackUrl, cookie, connectionId } = await approved(broker)
     const other = await openLink(broker, (await askForConsent(broker)).authUrl)
     const before = exchanges()
@@ -99,7 +99,7 @@ describe('GET /auth/callback', () => {
     expect(resultOf(await comeBack(broker, callbackUrl, cookie)).status).toBe('success')
   })
 
-  test('a forged error answer without our state changes nothing and is not echoed (fault 22)', async () => {
+  test('a forged error answer without our state changes nothing and is not echoed (fault 22) (A10)', async () => {
     const answer = await broker.call('GET', '/auth/callback?error=access_denied&error_description=%3Cscript%3Ehello', {
       key: null,
     })
@@ -107,7 +107,7 @@ describe('GET /auth/callback', () => {
     expect(answer.text).not.toContain('hello')
   })
 
-  test('a refusal by the person fails the connection and sends them back with status=error (fault 22)', async () => {
+  test('a refusal by the person fails the connection and sends them back with status=error (fault 22) (A10)', async () => {
     const spec = await askForConsent(broker)
     const { location, cookie } = await openLink(broker, spec.authUrl)
     const answer = await comeBack(broker, await broker.provider.deny(location, 'access_denied'), cookie)
@@ -123,7 +123,7 @@ describe('GET /auth/callback', () => {
     ['two states', '?code=x&state=a&state=b', 'invalid_request'],
     ['two codes', '?code=x&code=y&state=a', 'invalid_request'],
     ['an array', '?code[]=x&state=a', 'missing_params'],
-  ])('%s is refused', async (_what, query, code) => {
+  ])('%s is refused (A12)', async (_what, query, code) => {
     const before = exchanges()
     expect(await broker.call('GET', `/auth/callback${query}`, { key: null })).toMatchObject({
       status: 400,
@@ -132,14 +132,14 @@ describe('GET /auth/callback', () => {
     expect(exchanges()).toBe(before)
   })
 
-  test('only GET is offered', async () => {
+  test('only GET is offered (A13)', async () => {
     const answer = await broker.call('POST', '/auth/callback?code=x&state=y', { key: null })
     expect(answer).toMatchObject({ status: 405, body: { code: 'method_not_allowed' } })
     expect(answer.headers.get('allow')).toBe('GET')
   })
 
   test.each(['authz.wrong_iss', 'authz.no_iss_though_promised'] as const)(
-    '%s: no token request is made (fault 32)',
+    '%s: no token request is made (fault 32) (A8)',
     async (name) => {
       const spec = await askForConsent(broker)
       const { location, cookie } = await openLink(broker, spec.authUrl)
@@ -179,7 +179,7 @@ describe('GET /auth/callback', () => {
     expect(row).toEqual({ sealed_credentials: null })
   })
 
-  test('a provider edited in mid-flow gets no code: the exchange goes where the flow began (fault 3)', async () => {
+  test('a provider edited in mid-flow gets no code: the exchange goes where the flow began (fault 3) (A9)', async () => {
     const { callbackUrl, cookie } = await approved(broker)
     const before = exchanges()
     const edit = (token_url: string) => broker.call('PATCH', `/providers/${broker.providerId}`, { body: { token_url } })
@@ -191,7 +191,7 @@ describe('GET /auth/callback', () => {
     expect(broker.provider.journal('attacker')).toEqual([])
   })
 
-  test('after its time the callback is refused by the database’s clock', async () => {
+  test('after its time the callback is refused by the database’s clock (A14)', async () => {
     const { callbackUrl, cookie, connectionId } = await approved(broker)
     await broker.query(
       `update authorization_requests set expires_at = now() - interval '1 second' where connection_id = $1`,
@@ -205,7 +205,7 @@ describe('GET /auth/callback', () => {
     expect(exchanges()).toBe(before)
   })
 
-  test('a return URL that left the allowlist is refused before anything is used up (fault 23)', async () => {
+  test('a return URL that left the allowlist is refused before anything is used up (fault 23) (A28)', async () => {
     const { callbackUrl, cookie, connectionId } = await approved(broker)
     await broker.query(
       `update authorization_requests set return_url = 'https://evil.example/' where connection_id = $1`,

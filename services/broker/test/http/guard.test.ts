@@ -226,12 +226,12 @@ describe('the network allowlist', () => {
     ['a list of them', { 'X-Forwarded-For': '198.51.100.9, 198.51.100.10' }],
     ['no address at all', { 'X-Forwarded-For': 'unknown', 'X-Real-IP': '8.8.8.8' }],
     ['Forwarded', { Forwarded: 'for=198.51.100.9' }],
-  ])('a caller outside stays outside, with %s (fault 6)', async (_name, headers) => {
+  ])('a caller outside stays outside, with %s (fault 6) (A61)', async (_name, headers) => {
     const { get } = await guarded([record], { allowedCidrs: ['198.51.100.0/24'] })
     expect(await get({ ...key, ...headers })).toMatchObject({ status: 403, error: 'access_denied' })
   })
 
-  test('behind a trusted proxy the right-most untrusted hop counts (fault 6)', async () => {
+  test('behind a trusted proxy the right-most untrusted hop counts (fault 6) (A61)', async () => {
     const { get } = await guarded([record], {
       allowedCidrs: ['198.51.100.0/24'],
       trustedProxies: ['127.0.0.0/8', '10.0.0.0/8'],

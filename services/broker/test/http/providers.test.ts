@@ -96,7 +96,7 @@ describe('registration', () => {
 })
 
 describe('reading', () => {
-  test('gives the profile and its version, never a secret (fault 2)', async () => {
+  test('gives the profile and its version, never a secret (fault 2) (A81)', async () => {
     const id = await registered()
     const answer = await broker.call('GET', `/providers/${id}`)
     expect(answer.body).toStrictEqual({
@@ -312,7 +312,7 @@ describe('unknown and deleted ids', () => {
 })
 
 describe('roles (fault 2)', () => {
-  test('agents see the metadata and nothing else, a bare gateway not even that', async () => {
+  test('agents see the metadata and nothing else, a bare gateway not even that (A82)', async () => {
     const id = await registered()
     const [agent, gateway] = [await broker.keyOf('acme', 'agent'), await broker.keyOf('default', 'gateway')]
     const routes: [string, string][] = [

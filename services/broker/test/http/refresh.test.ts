@@ -73,7 +73,7 @@ describe('POST /connections/{id}/refresh', () => {
     ['invalid_client', { status: 401, body: { error: 'invalid_client' } }, 502, 'provider_misconfigured'],
     ['500', { status: 500, body: 'oops' }, 503, 'provider_unavailable'],
     ['HTML with 200', { status: 200, body: '<html>' }, 503, 'provider_unavailable'],
-  ])('%s leaves the connection active (fault 36)', async (_what, reply, status, code) => {
+  ])('%s leaves the connection active (fault 36) (A50)', async (_what, reply, status, code) => {
     const id = await connected(broker)
     broker.provider.replies(reply)
     const answer = await refreshOf(broker, id)
@@ -110,7 +110,7 @@ describe('POST /connections/{id}/refresh', () => {
     expect(second).toBe(first)
   })
 
-  test('a refreshed id_token of another person is stored but never served', async () => {
+  test('a refreshed id_token of another person is stored but never served (A59)', async () => {
     const id = await connected(broker)
     broker.provider.turnOn('refresh_idt.sub+1')
     expect(await refreshOf(broker, id)).toMatchObject({ status: 409, body: { connection_reason: 'identity_changed' } })

@@ -107,7 +107,7 @@ describe('GET /connections/{id}/token', () => {
       expect(await readTokenOf(broker, bad)).toMatchObject({ status: 400, body: { code: 'invalid_connection_id' } })
   })
 
-  test('a foreign connection and an unknown one are indistinguishable (fault 1)', async () => {
+  test('a foreign connection and an unknown one are indistinguishable (fault 1) (A64)', async () => {
     const id = await connected(broker)
     await broker.query(`insert into tenants (id, name) values ('other', 'other') on conflict do nothing`)
     await broker.query(
@@ -171,7 +171,7 @@ describe('GET /connections/{id}/token', () => {
 })
 
 describe('ciphertext that was moved or changed', () => {
-  test('opens in no other connection, is answered without detail, counted and audited (fault 47)', async () => {
+  test('opens in no other connection, is answered without detail, counted and audited (fault 47) (A67)', async () => {
     const [mine, other] = [await connected(broker), await connected(broker)]
     await broker.query(
       'update connections set sealed_credentials = (select sealed_credentials from connections where id = $2) where id = $1',

@@ -35,7 +35,7 @@ describe('times have a tolerance of sixty seconds', () => {
     ['iat 11 min ago', { iat: nowSeconds - 660 }, 'it was issued too long ago for a fresh login'],
     ['exp as text', { exp: String(nowSeconds + 300) }, 'a required claim is missing or malformed'],
     ['exp NaN', { exp: Number.NaN }, 'a required claim is missing or malformed'],
-  ])('%s', (_what, changed, outcome) => {
+  ])('%s (A56)', (_what, changed, outcome) => {
     expect(judge(changed)).toEqual(outcome)
   })
 

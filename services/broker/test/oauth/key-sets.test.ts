@@ -84,7 +84,7 @@ describe('rotation of signing keys', () => {
   })
 })
 
-test('a flood of made-up key ids costs three fetches, then one per half minute', async () => {
+test('a flood of made-up key ids costs three fetches, then one per half minute (A54)', async () => {
   const op = lab.createProvider(es256)
   op.turnOn('jwks.flood')
   let offsetMs = 0
@@ -153,7 +153,7 @@ describe('which published keys may verify', () => {
     ['secp256k1', ec('secp256k1')],
     ['X25519', jwkOf(generateKeyPairSync('x25519').publicKey)],
     ['no object', 7],
-  ])('%s may not', (_what, key) => {
+  ])('%s may not (A53)', (_what, key) => {
     expect(usableKeys([key])).toEqual([])
   })
 
@@ -164,7 +164,7 @@ describe('which published keys may verify', () => {
     return createKeySets(outbound, { now: () => new Date() }).find(`http://127.0.0.1:${server.port}/`, wanted)
   }
 
-  test('at most five of many keys without an id are tried', async () => {
+  test('at most five of many keys without an id are tried (A53)', async () => {
     const keys = Array.from({ length: 20 }, () => ec('P-256'))
     expect(await find(keys, { alg: 'ES256', kid: undefined })).toHaveLength(5)
   })

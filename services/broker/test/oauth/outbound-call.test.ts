@@ -83,7 +83,7 @@ describe('a hostile answer ends in doubt, without being read further', () => {
     return outbound({ limits: shortLimits }).send(post(`http://op.test:${server.port}/`))
   }
 
-  test('a gzip bomb is refused by its encoding', async () => {
+  test('a gzip bomb is refused by its encoding (A42)', async () => {
     const bomb = gzipSync(Buffer.alloc(10_000_000))
     expect(await answering({ 'content-encoding': 'gzip' }, (send) => send(bomb))).toEqual({
       kind: 'in_doubt',
@@ -91,14 +91,14 @@ describe('a hostile answer ends in doubt, without being read further', () => {
     })
   })
 
-  test('an announced length above the cap is refused', async () => {
+  test('an announced length above the cap is refused (A41)', async () => {
     expect(await answering({ 'content-length': '1001' }, (send) => send('x'))).toEqual({
       kind: 'in_doubt',
       why: 'answer_too_large',
     })
   })
 
-  test('an endless body is cut at the cap', async () => {
+  test('an endless body is cut at the cap (A41)', async () => {
     const endless = (send: (text: string) => void) => Array.from({ length: 50 }, () => send('x'.repeat(100)))
     expect(await answering({}, endless)).toEqual({ kind: 'in_doubt', why: 'answer_too_large' })
   })

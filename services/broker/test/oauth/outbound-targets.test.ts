@@ -55,7 +55,7 @@ describe('private and reserved targets are refused before a socket is opened (fa
     'ftp://example.com/',
     'unix:/run/x',
     'nonsense',
-  ])('the scheme of %s', async (url) => {
+  ])('the scheme of %s (A36)', async (url) => {
     expect(await guard().get(url)).toEqual(refusal)
   })
 

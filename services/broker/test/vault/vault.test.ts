@@ -41,7 +41,7 @@ describe('the vault', () => {
     expect(refusalOf(() => vault.open(sealed, { ...context, ...change }))).toEqual(theOneRefusal)
   })
 
-  test('every single flipped bit of 200 envelopes is refused', () => {
+  test('every single flipped bit of 200 envelopes is refused (A68)', () => {
     let opened = 0
     for (let index = 0; index < 200; index++) {
       const envelope = vault.seal(`token ${index}`, context)
@@ -54,7 +54,7 @@ describe('the vault', () => {
     expect(opened).toBe(0)
   })
 
-  test('every truncation and extension is refused with the same sentence', () => {
+  test('every truncation and extension is refused with the same sentence (A68)', () => {
     for (let length = 0; length < sealed.length; length++)
       expect(refusalOf(() => vault.open(sealed.subarray(0, length), context))).toEqual(theOneRefusal)
     expect(refusalOf(() => vault.open(Buffer.concat([sealed, Buffer.of(0)]), context))).toEqual(theOneRefusal)

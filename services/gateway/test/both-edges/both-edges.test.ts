@@ -106,7 +106,7 @@ describe.each(edges)('over %s', (_name, open) => {
     expect(answerOf(await edge.getToken(id)).access_token).toBe(refreshed.access_token)
   })
 
-  test('a pending connection gives no token, and says so with a real status (fault 54)', async () => {
+  test('a pending connection gives no token, and says so with a real status (fault 54) (A77)', async () => {
     const { id } = await ask(edge)
     expect([reasonOf(await edge.getToken(id)), reasonOf(await edge.refreshConnection(id))]).toEqual([
       'connection_not_active',

@@ -116,7 +116,7 @@ describe('capturing static credentials with a state', () => {
     expect((await broker.held(other.connectionId)).status).toBe('pending')
   })
 
-  test('a replay is refused and leaves the stored ciphertext as it is (fault 13)', async () => {
+  test('a replay is refused and leaves the stored ciphertext as it is (fault 13) (A17)', async () => {
     const started = await broker.start(plainId)
     await capture(started, { api_key: 'first-key' })
     const sql = 'select sealed_credentials, version, updated_at from connections where id = ?'

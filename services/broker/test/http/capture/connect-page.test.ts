@@ -90,7 +90,7 @@ describe('the page for a person', () => {
     expect(page.text).not.toMatch(/<script|javascript:|\son\w+=/i)
   })
 
-  test('cannot be framed, cached or scripted, and sends forms only home and to the return URL', async () => {
+  test('cannot be framed, cached or scripted, and sends forms only home and to the return URL (A19)', async () => {
     const { page } = await openPage()
     expect(Object.fromEntries(page.headers)).toMatchObject({
       'x-frame-options': 'DENY',
