@@ -86,6 +86,13 @@ test('a verifier for a code without challenge is refused even where PKCE is opti
   expect((await client.exchange(callback)).body['error']).toBe('invalid_grant')
 })
 
+test('a provider that ignores PKCE takes any verifier, or none', async () => {
+  const provider = lab.createProvider({ oidc: false, pkce: 'ignored' })
+  const client = clientOf(provider)
+  const callback = await provider.approve(client.authUrl())
+  expect((await client.exchange(callback, { code_verifier: 'x'.repeat(43) })).status).toBe(200)
+})
+
 describe('client authentication', () => {
   const secret = 'a:b%c+d é'
   const form = { grant_type: 'refresh_token' }
