@@ -5,6 +5,7 @@ import { createBrokerClient } from './broker-client.js'
 import type { Config } from './config.js'
 import { listenGrpc } from './grpc/server.js'
 import { createHttpApp, createMetricsApp } from './http/server.js'
+import { createLifecycle } from './lifecycle.js'
 import { createOperations } from './operations.js'
 import { createReporting } from './reporting.js'
 
@@ -24,7 +25,8 @@ export async function startGateway(config: Config, log: Logger): Promise<Gateway
   const reporting = createReporting()
   const broker = createBrokerClient(config, reporting)
   const operations = createOperations(broker)
-  const parts = { config, broker, operations, reporting, log }
+  const lifecycle = createLifecycle(broker)
+  const parts = { config, broker, operations, lifecycle, reporting, log }
   const opened: { close(): Promise<void> }[] = []
   const close = async (): Promise<void> => {
     await Promise.all(opened.map((server) => server.close()))

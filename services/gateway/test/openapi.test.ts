@@ -4,6 +4,7 @@ import { describe, expect, test } from '@jest/globals'
 import { createBrokerClient } from '../src/broker-client.js'
 import { parseConfig } from '../src/config.js'
 import { listRoutes } from '../src/http/server.js'
+import { createLifecycle } from '../src/lifecycle.js'
 import { createOperations } from '../src/operations.js'
 import { createReporting } from '../src/reporting.js'
 import { examplesOf, membersOf, readOpenapi, type Members } from './openapi-document.js'
@@ -15,10 +16,12 @@ function routesInCode(): { name: string; needsKey: boolean }[] {
   const reporting = createReporting()
   const broker = createBrokerClient(config, reporting)
   const parts = { config, broker, reporting, log: createLogger({ service: 'gateway', level: 'silent' }) }
-  return listRoutes({ ...parts, operations: createOperations(broker) }).map(({ method, path }) => ({
-    name: `${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}`,
-    needsKey: path.startsWith('/v1/') && !path.includes('capture'),
-  }))
+  return listRoutes({ ...parts, operations: createOperations(broker), lifecycle: createLifecycle(broker) }).map(
+    ({ method, path }) => ({
+      name: `${method} ${path.replaceAll(/:(\w+)/g, '{$1}')}`,
+      needsKey: path.startsWith('/v1/') && !path.includes('capture'),
+    }),
+  )
 }
 
 test('every route is documented and every documented route exists', () => {

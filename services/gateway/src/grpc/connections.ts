@@ -1,12 +1,13 @@
 import type { UntypedServiceImplementation } from '@grpc/grpc-js'
 import { readJsonObject } from '../broker-answer.js'
-import { parseConnectionId, parseRequestConnection } from '../input.js'
+import { parseRequestConnection } from '../input.js'
 import type { Operations } from '../operations.js'
 import { textOf } from './caller.js'
+import { connectionIdOf, isObject } from './message.js'
 import { toStruct } from './struct.js'
 import type { Unary } from './unary.js'
 
-/** The four methods of both services, over the operations that HTTP serves too. */
+/** Consent, status, token and refresh, over the operations that HTTP serves too. */
 export function connectionMethods(operations: Operations, wrap: Unary['wrap']): UntypedServiceImplementation {
   return {
     RequestConnection: wrap(async (context, request, call) => {
@@ -26,21 +27,25 @@ export function connectionMethods(operations: Operations, wrap: Unary['wrap']): 
       message: await operations.checkConnection(context, connectionIdOf(request)),
     })),
     GetToken: wrap(async (context, request) => {
-      const answer = await operations.getToken(context, connectionIdOf(request), undefined)
+      const answer = await operations.getToken(context, connectionIdOf(request), minTtlOf(request))
       return { message: { token: toStruct(readJsonObject(answer)) } }
     }),
     RefreshConnection: wrap(async (context, request) => {
-      const answer = await operations.refreshConnection(context, connectionIdOf(request), undefined)
+      const answer = await operations.refreshConnection(context, connectionIdOf(request), refreshBody(request))
       return { message: { token: toStruct(readJsonObject(answer)) } }
     }),
   }
 }
 
-const isObject = (request: unknown): request is Readonly<Record<string, unknown>> =>
-  typeof request === 'object' && request !== null
+// 0 is the default of the field and of the API alike.
+const minTtlOf = (request: unknown): string | undefined =>
+  isObject(request) && Number(request.min_ttl_seconds) > 0 ? String(request.min_ttl_seconds) : undefined
 
-const connectionIdOf = (request: unknown): string =>
-  parseConnectionId(isObject(request) ? request.connection_id : undefined)
+// An optional field that was not sent is no member of the decoded message; int64 arrives as text.
+function refreshBody(request: unknown): Buffer | undefined {
+  if (!isObject(request) || request.if_version === undefined || request.if_version === null) return undefined
+  return Buffer.from(JSON.stringify({ if_version: Number(request.if_version) }))
+}
 
 // proto3 cannot tell an empty field from an absent one; both edges then mean "the provider's default" and "ask the person".
 function withoutEmptyFields(request: unknown): unknown {

@@ -8,9 +8,11 @@ import { loadSync, type PackageDefinition, type ServiceDefinition } from '@grpc/
 import { ReflectionService } from '@grpc/reflection'
 import { HealthImplementation, protoPath as healthProtoPath } from 'grpc-health-check'
 import type { Config } from '../config.js'
+import type { Lifecycle } from '../lifecycle.js'
 import type { Operations } from '../operations.js'
 import type { Reporting } from '../reporting.js'
 import { connectionMethods } from './connections.js'
+import { lifecycleMethods } from './lifecycle.js'
 import { createUnary } from './unary.js'
 
 export type GrpcServer = {
@@ -32,20 +34,26 @@ export const grpcLimits = {
   'grpc.max_connection_idle_ms': 300_000,
 } as const
 
-export type GrpcParts = Readonly<{ config: Config; operations: Operations; reporting: Reporting; log: Logger }>
+export type GrpcParts = Readonly<{
+  config: Config
+  operations: Operations
+  lifecycle: Lifecycle
+  reporting: Reporting
+  log: Logger
+}>
 
 // What a client needs to read the last answers before connections that a health watcher keeps open are cut.
 const flushMs = 250
 
 /** Serves both services, health and reflection. Throws a sentence when the port is busy or the certificate unusable. */
-export async function listenGrpc({ config, operations, reporting, log }: GrpcParts): Promise<GrpcServer> {
+export async function listenGrpc({ config, operations, lifecycle, reporting, log }: GrpcParts): Promise<GrpcServer> {
   // Its own lines are not JSON and not redacted; what fails reaches us as an error anyway.
   setLogVerbosity(logVerbosity.NONE)
   const anonymousKey = config.anonymousCallers === 'lend-own-key' ? config.brokerApiKey : undefined
   const unary = createUnary({ trustedProxies: config.trustedProxies, anonymousKey }, reporting, log)
   const server = new Server(grpcLimits)
   const protos = loadProtos()
-  const methods = connectionMethods(operations, unary.wrap)
+  const methods = { ...connectionMethods(operations, unary.wrap), ...lifecycleMethods(lifecycle, unary.wrap) }
   for (const name of serviceNames) server.addService(serviceOf(protos, name), methods)
   const health = new HealthImplementation()
   health.addToServer(server)

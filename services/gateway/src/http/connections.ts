@@ -1,7 +1,7 @@
-import { ServiceError } from '@dromos/contract'
 import { httpLimits, readJson } from '@dromos/runtime'
-import express, { type Request } from 'express'
+import express from 'express'
 import { parseConnectionId, parseRequestConnection } from '../input.js'
+import { readSingle } from '../lifecycle.js'
 import type { Operations } from '../operations.js'
 import type { ContextReader } from './call-context.js'
 import { relayJson, sendJson } from './relay.js'
@@ -42,7 +42,7 @@ export function connectionRoutes(operations: Operations, contexts: ContextReader
       async handle(request, response) {
         const context = contexts.caller(request, response)
         const id = parseConnectionId(request.params.connection_id)
-        relayJson(response, await operations.getToken(context, id, readSingle(request, 'min_ttl')))
+        relayJson(response, await operations.getToken(context, id, readSingle(request.query, 'min_ttl')))
       },
     },
     {
@@ -59,10 +59,4 @@ export function connectionRoutes(operations: Operations, contexts: ContextReader
     { method: 'GET', path: '/v1/providers', handle: listProviders },
     { method: 'GET', path: '/v1/providers/metadata', handle: listProviders },
   ]
-}
-
-function readSingle(request: Request, name: string): string | undefined {
-  const value = request.query[name]
-  if (value === undefined || typeof value === 'string') return value
-  throw new ServiceError('invalid_request', `${name} must be given once`)
 }

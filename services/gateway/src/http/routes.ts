@@ -4,7 +4,7 @@ import type { CorsRules } from './cors.js'
 
 /** One row per method and path; openapi.yaml documents the same rows (a test compares). */
 export type Route = Readonly<{
-  method: 'GET' | 'POST'
+  method: 'GET' | 'POST' | 'DELETE'
   /** An express pattern: `/v1/token/:connection_id`. */
   path: string
   /** Reads the body before `handle`. */
@@ -24,7 +24,8 @@ export function mountRoutes(router: Router, routes: readonly Route[], cors: Cors
     for (const { method, body, handle } of rows) {
       const handlers = body === undefined ? [handle] : [body, handle]
       if (method === 'GET') router.get(path, ...handlers)
-      else router.post(path, ...handlers)
+      else if (method === 'POST') router.post(path, ...handlers)
+      else router.delete(path, ...handlers)
     }
     router.options(path, cors.answerPreflight(methods))
     router.all(path, refuse)

@@ -11,6 +11,7 @@ import {
 import express, { type Express, type RequestHandler } from 'express'
 import type { BrokerClient } from '../broker-client.js'
 import type { Config } from '../config.js'
+import type { Lifecycle } from '../lifecycle.js'
 import type { Operations } from '../operations.js'
 import type { Reporting } from '../reporting.js'
 import { createContextReader } from './call-context.js'
@@ -18,6 +19,7 @@ import { captureRoutes } from './capture.js'
 import { connectionRoutes } from './connections.js'
 import { createCors } from './cors.js'
 import { forwardRoutes } from './forward.js'
+import { lifecycleRoutes } from './lifecycle.js'
 import { metricsRoute, probeRoutes } from './probes.js'
 import { mountRoutes, type Route } from './routes.js'
 
@@ -25,18 +27,20 @@ export type HttpParts = Readonly<{
   config: Config
   broker: BrokerClient
   operations: Operations
+  lifecycle: Lifecycle
   reporting: Reporting
   log: Logger
 }>
 
 /** Every route of the main port. */
-export function listRoutes({ config, broker, operations, reporting }: HttpParts): Route[] {
+export function listRoutes({ config, broker, operations, lifecycle, reporting }: HttpParts): Route[] {
   const contexts = createContextReader({
     trustedProxies: config.trustedProxies,
     anonymousKey: config.anonymousCallers === 'lend-own-key' ? config.brokerApiKey : undefined,
   })
   return [
     ...connectionRoutes(operations, contexts),
+    ...lifecycleRoutes(lifecycle, contexts),
     ...captureRoutes(broker, contexts, config.stateKeys),
     ...forwardRoutes(broker, contexts),
     ...probeRoutes(broker),

@@ -10,13 +10,19 @@ import { readOpenapi } from '../openapi-document.js'
 export type Outcome =
   { answer: Record<string, unknown>; isReplay: boolean } | { reason: string; message: string; answer?: never }
 
-export type CallOptions = { key?: string | null; idempotencyKey?: string }
+export type CallOptions = { key?: string | null; idempotencyKey?: string; minTtl?: number; ifVersion?: number }
 
 export type Edge = {
   requestConnection(body: Record<string, unknown>, options?: CallOptions): Promise<Outcome>
   checkConnection(id: string, options?: CallOptions): Promise<Outcome>
   getToken(id: string, options?: CallOptions): Promise<Outcome>
   refreshConnection(id: string, options?: CallOptions): Promise<Outcome>
+  /** Connections are compared without members that are null or empty: gRPC cannot tell the two apart. */
+  listConnections(filters: Record<string, string | number>, options?: CallOptions): Promise<Outcome>
+  getConnection(id: string, options?: CallOptions & { withAuthUrl?: boolean }): Promise<Outcome>
+  disconnect(id: string, options?: CallOptions): Promise<Outcome>
+  reconnect(id: string, body: Record<string, unknown>, options?: CallOptions): Promise<Outcome>
+  stepUp(id: string, body: Record<string, unknown>, options?: CallOptions): Promise<Outcome>
   close(): void
 }
 
@@ -30,9 +36,10 @@ export function httpEdge(gateway: TestGateway, defaultKey: string): Edge {
     id: string,
     options: CallOptions,
     body?: unknown,
+    query = '',
   ): Promise<Outcome> => {
     const { key = defaultKey, idempotencyKey } = options
-    const response = await fetch(gateway.url + path.replace('{connection_id}', encodeURIComponent(id)), {
+    const response = await fetch(gateway.url + path.replace('{connection_id}', encodeURIComponent(id)) + query, {
       method,
       headers: {
         ...(key === null ? {} : { 'X-API-Key': key }),
@@ -51,11 +58,49 @@ export function httpEdge(gateway: TestGateway, defaultKey: string): Edge {
   return {
     requestConnection: (body, options = {}) => call('POST', '/v1/request-connection', '', options, body),
     checkConnection: (id, options = {}) => call('GET', '/v1/check-connection/{connection_id}', id, options),
-    getToken: (id, options = {}) => call('GET', '/v1/token/{connection_id}', id, options),
-    refreshConnection: (id, options = {}) => call('POST', '/v1/refresh/{connection_id}', id, options),
+    getToken: (id, options = {}) =>
+      call('GET', '/v1/token/{connection_id}', id, options, undefined, queryOf({ min_ttl: options.minTtl })),
+    refreshConnection: (id, options = {}) =>
+      call(
+        'POST',
+        '/v1/refresh/{connection_id}',
+        id,
+        options,
+        options.ifVersion === undefined ? undefined : { if_version: options.ifVersion },
+      ),
+    listConnections: async (filters, options = {}) =>
+      filled(await call('GET', '/v1/connections', '', options, undefined, queryOf(filters))),
+    getConnection: async (id, options = {}) =>
+      filled(await call('GET', one, id, options, undefined, queryOf({ with_auth_url: options.withAuthUrl }))),
+    disconnect: async (id, options = {}) => filled(await call('DELETE', one, id, options)),
+    reconnect: (id, body, options = {}) => call('POST', `${one}/reconnect`, id, options, body),
+    stepUp: (id, body, options = {}) => call('POST', `${one}/step-up`, id, options, body),
     close: () => undefined,
   }
 }
+
+const one = '/v1/connections/{connection_id}'
+
+function queryOf(members: Record<string, string | number | boolean | undefined>): string {
+  const query = new URLSearchParams()
+  for (const [name, value] of Object.entries(members)) if (value !== undefined) query.set(name, String(value))
+  return query.size === 0 ? '' : `?${query.toString()}`
+}
+
+/** An answer without what gRPC calls empty and JSON calls null. */
+function filled(outcome: Outcome): Outcome {
+  if (outcome.answer === undefined) return outcome
+  const prune = (value: unknown): unknown => {
+    if (Array.isArray(value)) return value.map(prune)
+    if (typeof value !== 'object' || value === null) return value
+    const members = Object.entries(value).filter(([, each]) => !isEmpty(each))
+    return Object.fromEntries(members.map(([name, each]) => [name, prune(each)]))
+  }
+  return { ...outcome, answer: prune(outcome.answer) as Record<string, unknown> }
+}
+
+const isEmpty = (value: unknown): boolean =>
+  value === null || value === '' || value === false || (Array.isArray(value) && value.length === 0)
 
 /** What openapi.yaml has against a JSON answer. */
 export function documentedProblems(method: string, path: string, code: number, answer: unknown): string[] {
@@ -92,14 +137,44 @@ export function grpcEdge(gateway: TestGateway, defaultKey: string, service: stri
   const byId = (id: string): object => ({ connection_id: id })
   const readToken = (message: Record<string, unknown>): Record<string, unknown> => fromStruct(message.token)
   return {
-    requestConnection: (body, options = {}) =>
-      call('RequestConnection', body, options, ({ auth_url, ...rest }) => ({ authUrl: auth_url, ...rest })),
+    requestConnection: (body, options = {}) => call('RequestConnection', body, options, readConsent),
     checkConnection: (id, options = {}) =>
       call('CheckConnection', byId(id), options, ({ status: word, detail }) =>
         detail === '' ? { status: word } : { status: word, detail },
       ),
-    getToken: (id, options = {}) => call('GetToken', byId(id), options, readToken),
-    refreshConnection: (id, options = {}) => call('RefreshConnection', byId(id), options, readToken),
+    getToken: (id, options = {}) =>
+      call('GetToken', { ...byId(id), min_ttl_seconds: options.minTtl ?? 0 }, options, readToken),
+    refreshConnection: (id, options = {}) => {
+      const condition = options.ifVersion === undefined ? {} : { if_version: options.ifVersion }
+      return call('RefreshConnection', { ...byId(id), ...condition }, options, readToken)
+    },
+    listConnections: async (filters, options = {}) =>
+      filled(
+        await call('ListConnections', filters, options, ({ data, ...page }) => ({
+          ...page,
+          data: (data as Record<string, unknown>[]).map(readConnection),
+        })),
+      ),
+    getConnection: async (id, { withAuthUrl, ...options } = {}) =>
+      filled(
+        await call('GetConnection', { ...byId(id), with_auth_url: withAuthUrl === true }, options, readConnection),
+      ),
+    disconnect: async (id, options = {}) =>
+      filled(await call('DisconnectConnection', byId(id), options, readConnection)),
+    reconnect: (id, body, options = {}) => call('ReconnectConnection', { ...byId(id), ...body }, options, readConsent),
+    stepUp: (id, body, options = {}) => call('StepUpConnection', { ...byId(id), ...body }, options, readConsent),
     close: () => rpc.close(),
   }
 }
+
+const readConsent = ({ auth_url, ...rest }: Record<string, unknown>): Record<string, unknown> => ({
+  authUrl: auth_url,
+  ...rest,
+})
+
+// int64 arrives as text.
+const readConnection = ({ auth_url, ...rest }: Record<string, unknown>): Record<string, unknown> => ({
+  ...rest,
+  token_version: Number(rest.token_version),
+  authUrl: auth_url,
+})

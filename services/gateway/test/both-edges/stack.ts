@@ -26,6 +26,7 @@ export type Stack = {
 export async function startStack(): Promise<Stack> {
   const broker = await startTestBroker({
     environment: { ALLOWED_RETURN_DOMAINS: 'app.example', AUDIT_READS: 'strict' },
+    endpoints: 'discovery',
     profile: { name: 'google', scopes: ['openid', 'email'] },
   })
   const [agentKey, strangerKey] = await createKeys(broker.databaseUrl)

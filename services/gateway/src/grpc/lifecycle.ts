@@ -1,0 +1,59 @@
+import type { UntypedServiceImplementation } from '@grpc/grpc-js'
+import { readJsonObject } from '../broker-answer.js'
+import { type Lifecycle, type ListFilters, listFilters } from '../lifecycle.js'
+import { connectionIdOf, isObject } from './message.js'
+import type { Unary } from './unary.js'
+
+/** The life of a connection after its first consent, over the operations that HTTP serves too. */
+export function lifecycleMethods(lifecycle: Lifecycle, wrap: Unary['wrap']): UntypedServiceImplementation {
+  return {
+    ListConnections: wrap(async (context, request) => {
+      const page = readJsonObject(await lifecycle.list(context, filtersOf(request)))
+      const data = Array.isArray(page.data) ? page.data.map(toConnection) : []
+      return { message: { ...page, data } }
+    }),
+    GetConnection: wrap(async (context, request) => {
+      const wantsLink = isObject(request) && request.with_auth_url === true ? 'true' : undefined
+      const answer = await lifecycle.get(context, connectionIdOf(request), wantsLink)
+      return { message: toConnection(readJsonObject(answer)) }
+    }),
+    DisconnectConnection: wrap(async (context, request) => ({
+      message: toConnection(readJsonObject(await lifecycle.disconnect(context, connectionIdOf(request)))),
+    })),
+    ReconnectConnection: wrap(async (context, request) => {
+      const { allow_account_change, ...body } = bodyOf(request)
+      const change = allow_account_change === true ? { allow_account_change } : {}
+      const answer = await lifecycle.reconnect(context, connectionIdOf(request), JSON.stringify({ ...body, ...change }))
+      return { message: toConsent(readJsonObject(answer)) }
+    }),
+    StepUpConnection: wrap(async (context, request) => {
+      const answer = await lifecycle.stepUp(context, connectionIdOf(request), JSON.stringify(bodyOf(request)))
+      return { message: toConsent(readJsonObject(answer)) }
+    }),
+  }
+}
+
+// The JSON members are the fields of the message; the encoder leaves null out. One name is older than the others.
+const toConnection = (item: unknown): object => (isObject(item) ? { ...item, auth_url: item.authUrl } : {})
+
+const toConsent = ({ authUrl, ...rest }: Record<string, unknown>): object => ({ ...rest, auth_url: authUrl })
+
+// proto3 cannot tell an empty field from an absent one: both do not filter.
+function filtersOf(request: unknown): ListFilters {
+  if (!isObject(request)) return {}
+  const given = listFilters.flatMap((name) => {
+    const value = request[name]
+    const isGiven = (typeof value === 'string' && value !== '') || (typeof value === 'number' && value > 0)
+    return isGiven ? [[name, String(value)] as const] : []
+  })
+  return Object.fromEntries(given)
+}
+
+/** The message as the JSON body of the HTTP edge; an empty field means the default there too. */
+function bodyOf(request: unknown): Record<string, unknown> {
+  if (!isObject(request)) return {}
+  const isEmpty = (value: unknown): boolean => value === '' || (Array.isArray(value) && value.length === 0)
+  return Object.fromEntries(
+    Object.entries(request).filter(([name, value]) => name !== 'connection_id' && !isEmpty(value)),
+  )
+}

@@ -1,0 +1,65 @@
+import { httpLimits } from '@dromos/runtime'
+import express, { type Request } from 'express'
+import { parseConnectionId } from '../input.js'
+import { type Lifecycle, type ListFilters, listFilters, readSingle } from '../lifecycle.js'
+import type { ContextReader } from './call-context.js'
+import { relayJson } from './relay.js'
+import type { Route } from './routes.js'
+
+// The bodies are not ours: they are passed on as they came.
+const readBytes = express.raw({ limit: httpLimits.bodyBytes, inflate: false, type: () => true })
+
+const path = '/v1/connections/:connection_id'
+
+/** The life of a connection after its first consent: every route needs a caller's key. */
+export function lifecycleRoutes(lifecycle: Lifecycle, contexts: ContextReader): Route[] {
+  return [
+    {
+      method: 'GET',
+      path: '/v1/connections',
+      async handle(request, response) {
+        const context = contexts.caller(request, response)
+        relayJson(response, await lifecycle.list(context, readFilters(request)))
+      },
+    },
+    {
+      method: 'GET',
+      path,
+      async handle(request, response) {
+        const context = contexts.caller(request, response)
+        const id = parseConnectionId(request.params.connection_id)
+        relayJson(response, await lifecycle.get(context, id, readSingle(request.query, 'with_auth_url')))
+      },
+    },
+    {
+      method: 'DELETE',
+      path,
+      async handle(request, response) {
+        const context = contexts.caller(request, response)
+        relayJson(response, await lifecycle.disconnect(context, parseConnectionId(request.params.connection_id)))
+      },
+    },
+    ...(['reconnect', 'step-up'] as const).map((verb): Route => ({
+      method: 'POST',
+      path: `${path}/${verb}`,
+      body: readBytes,
+      async handle(request, response) {
+        const context = contexts.caller(request, response)
+        const id = parseConnectionId(request.params.connection_id)
+        const ask = verb === 'reconnect' ? lifecycle.reconnect : lifecycle.stepUp
+        relayJson(response, await ask(context, id, bodyOf(request)))
+      },
+    })),
+  ]
+}
+
+function readFilters(request: Request): ListFilters {
+  const entries = listFilters.flatMap((name) => {
+    const value = readSingle(request.query, name)
+    return value === undefined ? [] : [[name, value] as const]
+  })
+  return Object.fromEntries(entries)
+}
+
+const bodyOf = (request: Request): Buffer | undefined =>
+  Buffer.isBuffer(request.body) && request.body.length > 0 ? request.body : undefined
