@@ -166,5 +166,7 @@ function crashDatabase(cluster: Cluster, downMs: number): void {
 
 /** The answer of a call that is outstanding does not become durable in time, because of this. */
 export function hide({ attempt }: Replica, fault: Fault): void {
-  if (attempt?.state === 'outstanding') attempt.hiddenBy ??= fault
+  if (attempt?.state !== 'outstanding') return
+  // A frozen process still has the answer when it thaws; a dead one has nothing.
+  if (attempt.hiddenBy === undefined || fault === 'crash') attempt.hiddenBy = fault
 }

@@ -56,9 +56,13 @@ const serving: Check = ({ journal }) =>
     ]
   })
 
-/** A refresh token the provider holds valid that we hold too, or lost to a fault. */
+/** A refresh token the provider holds valid that we hold too, or lost to a fault; and no answer in hand is dropped. */
 const holding: Check = (cluster) => {
-  const { provider, row } = cluster
+  const { provider, row, journal } = cluster
+  const [dropped] = journal.attempts.filter(
+    ({ fencedAtMs, storedAtMs, hiddenBy }) => fencedAtMs !== undefined && storedAtMs === undefined && hiddenBy !== 'crash',
+  )
+  if (dropped !== undefined) return [`the answer that came back under fence ${dropped.fence} was dropped`]
   const held = row.credentials.refreshToken ?? 'none'
   if (!provider.isAlive() || provider.current.has(held)) return []
   const lost = [...provider.current].flatMap((each) => provider.issuedTo(each) ?? [])

@@ -21,6 +21,8 @@ export type AttemptRecord = {
   declinedAtMs: number
   /** When the answer was durable, in the row or among the orphans. */
   storedAtMs: number | undefined
+  /** When its process was told that the fence had moved on, with the answer in its hands. */
+  fencedAtMs: number | undefined
   /** The fault that kept an answer from being stored in time: without one, there is no excuse. */
   hiddenBy: Fault | undefined
   /** Its liveness lock was free for a while: others may have taken it for dead. */

@@ -124,6 +124,7 @@ function newRecord(attempt: Attempt, row: Row, server: Server, lease: Lease, own
     answerDueMs: Infinity,
     declinedAtMs: Infinity,
     storedAtMs: undefined,
+    fencedAtMs: undefined,
     hiddenBy: undefined,
     lostSession: server.isLockFree(owner),
     storageErrors: 0,

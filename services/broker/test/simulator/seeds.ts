@@ -1,4 +1,4 @@
-import { randomFaults } from './faults.js'
+import { drawWeather, randomFaults } from './faults.js'
 import { type Protocol, protocol } from './protocol.js'
 import { type KindName, providerKinds } from './provider-model.js'
 import { createRandom } from './random.js'
@@ -10,13 +10,13 @@ export const kindNames = Object.keys(providerKinds) as KindName[]
 export function scenarioOf(seed: number, fixed: { provider?: KindName; protocol?: Protocol } = {}): Scenario {
   const random = createRandom(~seed)
   const drawn = random.pick(kindNames)
-  const rate = random.pick([0, 0.01, 0.03, 0.08])
+  const weather = drawWeather(random)
   return {
     seed,
     provider: fixed.provider ?? drawn,
     replicas: random.between(2, 5),
     traffic: 'random',
     protocol: fixed.protocol ?? protocol,
-    faults: (own) => randomFaults(own, rate),
+    faults: (own) => randomFaults(own, weather),
   }
 }

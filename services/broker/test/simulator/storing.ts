@@ -32,10 +32,12 @@ function* store(attempt: Attempt, at: StatementPlaces, credentials: OAuthCredent
     if (done === 'stored') {
       journal.stored.set(version, credentials.accessToken)
       record.storedAtMs ??= server.nowMs
+      if (at === places.adopt) record.adoption = 'unsettled'
     }
     return done
   })
   world.note?.(`${replica.process.name} ${at.before.name.split('.')[0]} ${credentials.refreshToken}: ${outcome}`)
+  if (outcome === 'fenced' && at === places.capture) record.fencedAtMs = world.nowMs
   if (outcome === 'stored') {
     record.state = 'ended'
     attempt.stored = { credentials, version }
@@ -85,7 +87,6 @@ export function* adoptOrphan(attempt: Attempt): Routine<RefreshEvent> {
   const { protocol } = attempt.replica.cluster
   if (orphan === undefined) throw new Error('simulated attempt: there is no orphan')
   const event = yield* store(attempt, places.adopt, orphan.credentials)
-  if (event.type === 'stored') recordOf(attempt).adoption = 'unsettled'
   if (event.type === 'stored')
     yield* execute(attempt.replica, places.mark, (row, server) =>
       protocol.statements.markAdopted(row, server, orphan.fence),

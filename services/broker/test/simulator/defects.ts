@@ -1,0 +1,196 @@
+import { step } from '../../src/domain/refresh-machine.js'
+import { type RefreshEffect, type RefreshEvent, refreshTimes } from '../../src/domain/refresh-protocol.js'
+import { type Protocol, protocol } from './protocol.js'
+import { statements } from './row-model.js'
+import type { Violation } from './invariants.js'
+
+// Owns the protocol with one of its defences taken out, each by replacing a rule from outside. A simulator that lets one of
+// them pass proves nothing.
+
+export type Defect = {
+  title: string
+  /** The invariants of which at least one must break. */
+  breaks: readonly Violation['invariant'][]
+  protocol: Protocol
+}
+
+const withStatements = (replaced: Partial<Protocol['statements']>): Protocol => ({
+  ...protocol,
+  statements: { ...statements, ...replaced },
+})
+
+/** Changes what the machine asks for, given the event that made it ask. */
+const withEffects = (change: (effect: RefreshEffect, event: RefreshEvent) => RefreshEffect): Protocol => ({
+  ...protocol,
+  step(state, event) {
+    const [next, effect] = step(state, event)
+    return [next, change(effect, event)]
+  },
+})
+
+/** Skips an effect by answering it at once. */
+const skipping = (skips: (effect: RefreshEffect, event: RefreshEvent) => RefreshEvent | undefined): Protocol => ({
+  ...protocol,
+  step(state, event) {
+    const [next, effect] = step(state, event)
+    const answer = skips(effect, event)
+    return answer === undefined ? [next, effect] : step(next, answer)
+  },
+})
+
+export const defects: readonly Defect[] = [
+  {
+    title: 'the fence at capture',
+    breaks: ['I4'],
+    protocol: withStatements({
+      capture(row, server, held, credentials) {
+        return statements.capture(row, server, { ...held, fence: row.fence }, credentials)
+      },
+    }),
+  },
+  {
+    title: 'the lease',
+    breaks: ['I1'],
+    protocol: withStatements({
+      view: (row, server, looksAtOwner) => ({ ...statements.view(row, server, looksAtOwner), isLeased: false }),
+      acquire(row, server, wish) {
+        row.leaseUntilMs = undefined
+        return statements.acquire(row, server, wish)
+      },
+    }),
+  },
+  {
+    title: 'the merge rule',
+    breaks: ['I4'],
+    protocol: {
+      ...protocol,
+      merge: (held, answer, receivedAtMs, fallback) => ({
+        ...protocol.merge(held, answer, receivedAtMs, fallback),
+        refreshToken: answer.refreshToken,
+      }),
+    },
+  },
+  {
+    title: 'the order capture before judge',
+    breaks: ['I1'],
+    protocol: judgingFirst(),
+  },
+  {
+    title: 'the second look before a dead grant is believed',
+    breaks: ['I5'],
+    protocol: skipping((effect, event) =>
+      effect.do === 'seek_orphan' && event.type === 'declined' ? { type: 'no_orphan' } : undefined,
+    ),
+  },
+  {
+    title: 'the check before sending',
+    breaks: ['I1'],
+    protocol: { ...protocol, maySend: () => true },
+  },
+  {
+    title: 'the rule that a strict provider’s lease ends by time only',
+    breaks: ['I1'],
+    protocol: {
+      ...withEffects((effect) =>
+        effect.do === 'release' && effect.attempt === 'in_doubt' ? { ...effect, backoffMs: refreshTimes.settleMs } : effect,
+      ),
+      policyOf: (policy) => ({ ...policy, graceMs: Math.max(policy.graceMs, 1) }),
+    },
+  },
+  {
+    title: 'a lease longer than the call',
+    breaks: ['I1'],
+    protocol: { ...protocol, leaseMs: 2_000 },
+  },
+  {
+    title: 'the orphans',
+    breaks: ['I5', 'I4'],
+    protocol: skipping((effect) => (effect.do === 'file_orphan' ? { type: 'filed' } : undefined)),
+  },
+  {
+    title: 'the rule that an orphan older than what is stored is superseded',
+    breaks: ['I1', 'I4', 'I5'],
+    protocol: withStatements({
+      findOrphan: (row, server, belowFence) =>
+        statements.findOrphan({ ...row, credentialsFence: 0, orphans: row.orphans }, server, belowFence),
+    }),
+  },
+  {
+    title: 'the doubt about an orphan that others have outlived',
+    breaks: ['I5'],
+    protocol: withEffects((effect) => (effect.do === 'settle' ? { ...effect, attempt: 'idle' } : effect)),
+  },
+  {
+    title: 'the pause after a call in doubt at a strict provider',
+    breaks: ['I1'],
+    protocol: withEffects((effect) => (effect.do === 'release' ? { ...effect, backoffMs: 0 } : effect)),
+  },
+  {
+    title: 'the pause for stragglers within the grace',
+    breaks: ['I1'],
+    protocol: withEffects((effect) => (effect.do === 'settle' ? { ...effect, backoffMs: 0 } : effect)),
+  },
+  {
+    title: 'the memory of a call in doubt',
+    breaks: ['I5'],
+    protocol: withEffects((effect) => (effect.do === 'release' ? { ...effect, attempt: 'idle' } : effect)),
+  },
+  {
+    title: 'the write-ahead mark of a call',
+    breaks: ['I5'],
+    protocol: withStatements({
+      acquire(row, server, wish) {
+        const lease = statements.acquire(row, server, wish)
+        if (row.attempt === 'sent') row.attempt = lease?.previous ?? row.attempt
+        return lease
+      },
+    }),
+  },
+  {
+    title: 'the mark of an answer that nobody judged yet',
+    breaks: ['I3'],
+    protocol: withStatements({
+      capture(row, server, held, credentials) {
+        const outcome = statements.capture(row, server, held, credentials)
+        if (outcome === 'stored') row.attempt = 'sent'
+        return outcome
+      },
+    }),
+  },
+  {
+    title: 'the fence at settling',
+    breaks: ['I1', 'I2', 'I6'],
+    protocol: withStatements({
+      settle: (row, server, _fence, how) => statements.settle(row, server, row.fence, how),
+    }),
+  },
+  {
+    title: 'the fence at releasing',
+    breaks: ['I1', 'I2'],
+    protocol: withStatements({
+      release: (row, server, _fence, how) => statements.release(row, server, row.fence, how),
+    }),
+  },
+  {
+    title: 'the compare-and-set on the version',
+    breaks: ['I1', 'I2', 'I6'],
+    protocol: withStatements({
+      acquire: (row, server, wish) => statements.acquire(row, server, { ...wish, version: row.version }),
+    }),
+  },
+]
+
+/** The answer is judged while it is only in memory, and stored only when it is good. */
+function judgingFirst(): Protocol {
+  const judged: RefreshEvent = { type: 'judged', fault: undefined }
+  return {
+    ...protocol,
+    step(state, event) {
+      if (state.at !== 'holding') return step(state, event)
+      if (event.type === 'answered') return [{ ...state, doing: 'calling' }, { do: 'judge' }]
+      const isGood = event.type === 'judged' && event.fault === undefined
+      if (isGood && state.doing === 'calling') return [{ ...state, doing: 'storing' }, { do: 'capture' }]
+      return step(state, event.type === 'stored' && state.doing === 'storing' ? judged : event)
+    },
+  }
+}
