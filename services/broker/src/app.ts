@@ -11,6 +11,7 @@ import { startRevoker } from './flows/revocation-worker.js'
 import { createMetricsApp, serveMetrics } from './http/metrics.js'
 import { createServer } from './http/server.js'
 import { createOAuth } from './oauth/create-oauth.js'
+import { guardTokenEndpoint } from './oauth/guarded-token-endpoint.js'
 import { createCanaryStore } from './postgres/canary-store.js'
 import { createStores } from './postgres/create-stores.js'
 import { openDatabase } from './postgres/database.js'
@@ -51,8 +52,27 @@ export async function startBroker(config: Config, log: Logger, now: () => Date =
     observeDiscovery: reporting.observeDiscovery,
     observeVerification: reporting.observeVerification,
   })
+  const tokenEndpoint = guardTokenEndpoint(oauth.tokenEndpoint, {
+    now,
+    sleep: (ms) => sleep(ms),
+    concurrency: config.scheduler.concurrencyPerProvider,
+    ratePerSecond: config.scheduler.ratePerProvider,
+    onBreaker: ({ providerId, isOpen }) => {
+      const type = isOpen ? 'provider.breaker_opened' : 'provider.breaker_closed'
+      void reporting.report({ type, actor: ourselves, data: { provider_id: providerId } })
+    },
+  })
   const usage = createUsageSampler({ now, schedule: stores.schedule })
-  const ports: Ports = { now, sleep: (ms) => sleep(ms), ...stores, ...oauth, vault, usage, report: reporting.report }
+  const ports: Ports = {
+    now,
+    sleep: (ms) => sleep(ms),
+    ...stores,
+    ...oauth,
+    tokenEndpoint,
+    vault,
+    usage,
+    report: reporting.report,
+  }
   const settings: ConsentSettings = {
     baseUrl: config.baseUrl,
     redirectUri: `${config.baseUrl}${config.redirectPath}`,
@@ -77,7 +97,11 @@ export async function startBroker(config: Config, log: Logger, now: () => Date =
   const servers: HttpServer[] = []
   try {
     await checkCanaries(createCanaryStore(database.knex), vault)
-    const health = { isVaultUsable: () => isVaultUsable(vault), pendingMigrations: stores.pendingMigrations }
+    const health = {
+      isVaultUsable: () => isVaultUsable(vault),
+      pendingMigrations: stores.pendingMigrations,
+      incidents: tokenEndpoint.incidents,
+    }
     const metrics = config.metricsPort === undefined ? serveMetrics(registry) : undefined
     const app = createServer({
       ports: { ...ports, refresher, revoker },

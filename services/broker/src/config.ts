@@ -38,7 +38,12 @@ export type Config = Readonly<{
   warnings: string[]
 }>
 
-export type SchedulerConfig = Readonly<{ isOn: boolean; intervalMs: number; concurrencyPerProvider: number }>
+export type SchedulerConfig = Readonly<{
+  isOn: boolean
+  intervalMs: number
+  concurrencyPerProvider: number
+  ratePerProvider: number
+}>
 
 /** Every variable the broker reads; each may come from a file through `NAME_FILE`. */
 export const configNames = [
@@ -46,7 +51,7 @@ export const configNames = [
   'DATABASE_PREPARED_STATEMENTS', 'ENCRYPTION_KEY', 'ENCRYPTION_KEYS_RETIRED', 'STATE_KEY', 'STATE_KEYS_RETIRED', 'API_KEY',
   'API_KEYS', 'REQUIRE_API_KEY', 'ALLOWED_CIDRS', 'REQUIRE_ALLOWLIST', 'TRUSTED_PROXIES', 'ENFORCE_RETURN_URL',
   'ALLOWED_RETURN_DOMAINS', 'CONSENT_BINDING', 'EGRESS_ALLOW_PRIVATE_NETWORKS', 'AUDIT_READS', 'SCHEDULER',
-  'SCHEDULER_INTERVAL_MS', 'REFRESH_CONCURRENCY_PER_PROVIDER', 'LOG_LEVEL', 'DRAIN_DEADLINE_MS', 'REDIS_URL',
+  'SCHEDULER_INTERVAL_MS', 'REFRESH_CONCURRENCY_PER_PROVIDER', 'REFRESH_RATE_PER_PROVIDER', 'LOG_LEVEL', 'DRAIN_DEADLINE_MS', 'REDIS_URL',
 ] as const // prettier-ignore
 
 const portRange = { min: 0, max: 65_535 }
@@ -140,6 +145,7 @@ function readScheduler(read: Read): SchedulerConfig {
       fields.wholeNumber({ min: 1, max: 1_000 }).default(20),
       1,
     ),
+    ratePerProvider: read('REFRESH_RATE_PER_PROVIDER', fields.wholeNumber({ min: 1, max: 10_000 }).default(50), 1),
   }
 }
 

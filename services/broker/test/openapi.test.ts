@@ -27,7 +27,7 @@ function routesInCode(): string[] {
     settings: { baseUrl: 'https://connect.example.com' } as ServerDependencies['settings'],
     config: { apiKeys: [], requireApiKey: true, allowedCidrs: undefined, trustedProxies: [] } as unknown as ServerDependencies['config'],
     reporting: { observeRequest: () => undefined } as unknown as ServerDependencies['reporting'],
-    health: { pendingMigrations: async () => [], isVaultUsable: () => true },
+    health: { pendingMigrations: async () => [], isVaultUsable: () => true, incidents: () => [] },
     metrics: serveMetrics(createMetricsRegistry()),
     log: createLogger({ service: 'broker', level: 'silent' }),
   }) // prettier-ignore

@@ -35,6 +35,8 @@ export type EventType =
   | 'token_refresh_fatal'
   | 'token_orphaned'
   | 'provider_incident'
+  | 'provider.breaker_opened'
+  | 'provider.breaker_closed'
   | 'provider.created'
   | 'provider.updated'
   | 'provider.deleted'

@@ -148,6 +148,7 @@ function hold(state: RefreshState & { at: 'holding' }, event: RefreshEvent): Ste
     case 'judged':
       return settle(state, event.fault)
     case 'not_sent':
+      if (event.retryAfterMs !== undefined) return heldBack(state, event.retryAfterMs)
       return release(state, { attempt: unsentState(lease), backoffMs: backoff(lease) }, 'provider_unavailable')
     case 'doubtful':
       return release(state, { attempt: 'in_doubt', backoffMs: doubtBackoff(state.policy) }, 'provider_unavailable')
@@ -197,6 +198,11 @@ function stragglerMs({ policy, lease, from }: RefreshState & Holding): number {
   if (from === 'dead_owner') return refreshTimes.callDeadlineMs + refreshTimes.settleMs
   return lease.previous === 'in_doubt' ? refreshTimes.settleMs : 0
 }
+
+const heldBack = (state: RefreshState & Holding, retryAfterMs: number): Step => [
+  { ...state, at: 'releasing', result: { kind: 'failed', reason: 'provider_unavailable', retryAfterMs } },
+  { do: 'release', attempt: unsentState(state.lease), backoffMs: retryAfterMs, countsAsFailure: false },
+]
 
 const backoff = (lease: Lease): number =>
   Math.min(refreshTimes.firstBackoffMs * 2 ** lease.failCount, refreshTimes.longestBackoffMs)

@@ -40,7 +40,8 @@ export type RefreshEvent =
   | { type: 'no_orphan' }
   | { type: 'answered' }
   | { type: 'declined'; refusal: RefusalClass; retryAfterMs: number | undefined }
-  | { type: 'not_sent' }
+  /** With `retryAfterMs` we held the call back ourselves: that is no failure of the connection. */
+  | { type: 'not_sent'; retryAfterMs?: number }
   | { type: 'doubtful' }
   | { type: 'stored' }
   | { type: 'fenced' }

@@ -12,7 +12,7 @@ export type TokenCall<Answer> =
   | { kind: 'answer'; answer: Answer }
   | { kind: 'refusal'; refusal: TokenRefusal }
   /** Nothing of the request left this machine: it can be repeated at will. */
-  | { kind: 'unsent'; why: string }
+  | { kind: 'unsent'; why: string; retryAfterMs?: number }
   /** The request may have been processed and the answer is unknown. */
   | { kind: 'in_doubt'; why: string }
 

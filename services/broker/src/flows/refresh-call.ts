@@ -41,7 +41,7 @@ async function eventOf(attempt: RefreshAttempt, result: TokenCall<Grant>): Promi
       return { type: 'answered' }
     }
     case 'unsent':
-      return notSent(attempt, result.why)
+      return notSent(attempt, result.why, result.retryAfterMs)
     case 'in_doubt':
       return doubtful(attempt, result.why)
     case 'refusal':
@@ -57,9 +57,9 @@ async function declined(attempt: RefreshAttempt, refusal: TokenRefusal): Promise
   return { type: 'declined', refusal: refusalClass, retryAfterMs }
 }
 
-function notSent(attempt: RefreshAttempt, why: string): RefreshEvent {
+function notSent(attempt: RefreshAttempt, why: string, retryAfterMs?: number): RefreshEvent {
   attempt.lastError = why.slice(0, 64)
-  return { type: 'not_sent' }
+  return retryAfterMs === undefined ? { type: 'not_sent' } : { type: 'not_sent', retryAfterMs }
 }
 
 function doubtful(attempt: RefreshAttempt, why: string): RefreshEvent {

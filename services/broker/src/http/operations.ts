@@ -3,6 +3,7 @@
 import { ServiceError } from '@dromos/contract'
 import { refuseMethod } from '@dromos/runtime'
 import { Router, type RequestHandler } from 'express'
+import type { Incident } from '../domain/incident.js'
 import { requireRole } from '../domain/caller.js'
 import type { AuditRow, Ports } from '../flows/ports.js'
 import { callerOf } from './guard.js'
@@ -10,7 +11,12 @@ import { singleQuery } from './input.js'
 import { readCursor, readLimit, takePage } from './paging.js'
 
 /** What readiness looks at. The database is reachable when the pending migrations could be asked for. */
-export type Health = { pendingMigrations(): Promise<readonly string[]>; isVaultUsable(): boolean }
+export type Health = {
+  pendingMigrations(): Promise<readonly string[]>
+  isVaultUsable(): boolean
+  /** For people to see; a provider in trouble makes no replica unready. */
+  incidents(): readonly Incident[]
+}
 
 const checkTimeoutMs = 2_000
 
@@ -28,12 +34,19 @@ export function operationsRouter(health: Health, metrics: RequestHandler | undef
       const checks = await look()
       const isReady = Object.values(checks).every((outcome) => outcome === 'ok')
       response.set('Cache-Control', 'no-store').status(isReady ? 200 : 503)
-      response.json({ status: isReady ? 'ready' : 'unavailable', checks })
+      const incidents = health.incidents().map(toIncident)
+      response.json({ status: isReady ? 'ready' : 'unavailable', checks, incidents })
     })
     .all(refuseMethod('GET'))
   if (metrics !== undefined) router.route('/metrics').get(metrics).all(refuseMethod('GET'))
   return router
 }
+
+const toIncident = ({ providerId, error, sinceMs }: Incident) => ({
+  provider_id: providerId,
+  error,
+  since: new Date(sinceMs).toISOString(),
+})
 
 type Outcome = 'ok' | 'failed'
 type Checks = { database: Outcome; migrations: Outcome; vault: Outcome }

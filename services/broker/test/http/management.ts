@@ -49,6 +49,7 @@ export async function startManagement(options: { health?: Partial<Health> } = {}
   const health: Health = {
     isVaultUsable: () => true,
     pendingMigrations: () => stores.pendingMigrations(),
+    incidents: () => [],
     ...options.health,
   }
 
