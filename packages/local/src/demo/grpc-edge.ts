@@ -2,7 +2,7 @@ import { loadProtos } from '@dromos/contract'
 import { Client, credentials, Metadata, type ServiceError } from '@grpc/grpc-js'
 import { Problem } from '../problem.js'
 import { isRecord } from '../stack/broker-api.js'
-import type { Edge } from './edge.js'
+import type { Edge, Requested, Seen } from './edge.js'
 
 const SERVICE = 'nexus.v1.NexusService'
 const DEADLINE_MS = 20_000
@@ -37,14 +37,19 @@ export function grpcEdge(address: string, apiKey: string): Edge {
   }
   const accessToken = (answer: Record<string, unknown>, name: string) =>
     textOf(fieldsOf(answer['token']), 'access_token', name)
+  const ask = async (name: string, message: object): Promise<Requested> => {
+    const answer = await invoke(name, message)
+    return { connectionId: textOf(answer, 'connection_id', name), authUrl: textOf(answer, 'auth_url', name) }
+  }
+  const see = async (name: string, id: string): Promise<Seen> => {
+    const answer = await invoke(name, { connection_id: id })
+    const scopes = answer['granted_scopes']
+    return { status: textOf(answer, 'status', name), grantedScopes: Array.isArray(scopes) ? scopes.map(String) : [] }
+  }
   return {
     name: 'gRPC',
-    async requestConnection({ userId, provider, returnUrl }) {
-      const message = { user_id: userId, provider_name: provider, return_url: returnUrl }
-      const answer = await invoke('RequestConnection', message)
-      const name = 'RequestConnection'
-      return { connectionId: textOf(answer, 'connection_id', name), authUrl: textOf(answer, 'auth_url', name) }
-    },
+    requestConnection: ({ userId, provider, scopes, returnUrl }) =>
+      ask('RequestConnection', { user_id: userId, provider_name: provider, scopes, return_url: returnUrl }),
     async checkConnection(id) {
       return textOf(await invoke('CheckConnection', { connection_id: id }), 'status', 'CheckConnection')
     },
@@ -54,6 +59,16 @@ export function grpcEdge(address: string, apiKey: string): Edge {
     async refreshConnection(id) {
       return accessToken(await invoke('RefreshConnection', { connection_id: id }), 'RefreshConnection')
     },
+    async listConnections(userId) {
+      const { data } = await invoke('ListConnections', { user_id: userId })
+      const items: unknown[] = Array.isArray(data) ? data : []
+      return items.map((each) => (isRecord(each) ? textOf(each, 'connection_id', 'ListConnections') : ''))
+    },
+    getConnection: (id) => see('GetConnection', id),
+    stepUp: (id, { scopes, returnUrl }) =>
+      ask('StepUpConnection', { connection_id: id, scopes, return_url: returnUrl }),
+    reconnect: (id, { returnUrl }) => ask('ReconnectConnection', { connection_id: id, return_url: returnUrl }),
+    disconnect: (id) => see('DisconnectConnection', id),
     close: () => client.close(),
   }
 }

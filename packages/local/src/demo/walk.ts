@@ -10,13 +10,15 @@ import type { DevFile } from '../stack/stack-files.js'
 import type { Edge, Requested } from './edge.js'
 
 const ACTIVE_DEADLINE_MS = 15_000
+const FIRST_SCOPES = ['openid', 'email', 'offline_access']
+const WIDER_SCOPE = 'profile'
 
 /** One whole connection over one edge: every step as an agent and a person would do it. Throws at the first that fails. */
 export async function walk(edge: Edge, info: DevFile, login: string, progress: Progress): Promise<void> {
   const returnUrl = `${info.provider.issuer}${RETURN_PATH}`
   const requested = await progress.step(
     'request a connection',
-    () => edge.requestConnection({ userId: login, provider: info.provider.name, returnUrl }),
+    () => edge.requestConnection({ userId: login, provider: info.provider.name, scopes: FIRST_SCOPES, returnUrl }),
     ({ connectionId }) => connectionId,
   )
   await progress.step(
@@ -37,6 +39,40 @@ export async function walk(edge: Edge, info: DevFile, login: string, progress: P
     () => 'a new token',
   )
   await progress.step('use the new token', () => userInfo(info.provider.issuer, second))
+  await liveOn(edge, info, requested.connectionId, login, progress)
+}
+
+/** What becomes of a connection: it is listed, given more scopes, renewed in place, and ended. */
+async function liveOn(edge: Edge, info: DevFile, id: string, login: string, progress: Progress): Promise<void> {
+  const returnUrl = `${info.provider.issuer}${RETURN_PATH}`
+  await progress.step(
+    'list connections',
+    () => listed(edge, id, login),
+    (count) => `${count} of ${login}`,
+  )
+  await progress.step(
+    'ask for one more scope',
+    async () => consent(await edge.stepUp(id, { scopes: [WIDER_SCOPE], returnUrl }), returnUrl, login),
+    () => 'the person agreed',
+  )
+  await progress.step(
+    'look at it',
+    () => granted(edge, id, WIDER_SCOPE),
+    (scopes) => scopes.join(' '),
+  )
+  const before = await edge.getToken(id)
+  await progress.step(
+    'reconnect',
+    async () => consent(await edge.reconnect(id, { returnUrl }), returnUrl, login),
+    () => 'the same connection',
+  )
+  const renewed = await progress.step('get the renewed token', () => edge.getToken(id))
+  if (renewed === before) throw new Problem('the reconnect brought no new token')
+  await progress.step(
+    'disconnect',
+    () => disconnected(edge, info.provider.issuer, id, renewed),
+    () => 'revoked at the provider, and never served again',
+  )
 }
 
 async function consent({ authUrl, connectionId }: Requested, returnUrl: string, login: string): Promise<void> {
@@ -82,6 +118,33 @@ async function userInfo(issuer: string, accessToken: string): Promise<string> {
   const body: unknown = await answer.body.json().catch(() => undefined)
   if (answer.statusCode === 200 && isRecord(body) && typeof body['sub'] === 'string') return body['sub']
   throw new Problem(`the provider refused the token with status ${answer.statusCode}`)
+}
+
+async function listed(edge: Edge, id: string, login: string): Promise<number> {
+  const ids = await edge.listConnections(login)
+  if (!ids.includes(id)) throw new Problem('the list lacks the connection')
+  return ids.length
+}
+
+async function granted(edge: Edge, id: string, scope: string): Promise<string[]> {
+  const { grantedScopes } = await edge.getConnection(id)
+  if (!grantedScopes.includes(scope)) throw new Problem(`the provider did not grant ${scope}`)
+  return grantedScopes
+}
+
+async function disconnected(edge: Edge, issuer: string, id: string, token: string): Promise<void> {
+  const { status } = await edge.disconnect(id)
+  if (status !== 'revoked') throw new Problem(`the connection is "${status}" instead of revoked`)
+  const isServed = await edge.getToken(id).then(
+    () => true,
+    () => false,
+  )
+  if (isServed) throw new Problem('a disconnected connection gave a token')
+  const isAlive = await userInfo(issuer, token).then(
+    () => true,
+    () => false,
+  )
+  if (isAlive) throw new Problem('the provider still takes the token of a disconnected connection')
 }
 
 async function refreshed(edge: Edge, connectionId: string, before: string): Promise<string> {

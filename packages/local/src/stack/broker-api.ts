@@ -10,7 +10,7 @@ type Answer = { status: number; body: unknown }
 
 /** One JSON call with an API key. Never throws for a status. */
 export async function call(
-  method: 'GET' | 'POST' | 'PATCH',
+  method: 'GET' | 'POST' | 'PATCH' | 'DELETE',
   url: string,
   apiKey: string,
   body?: object,
