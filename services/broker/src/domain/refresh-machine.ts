@@ -22,10 +22,13 @@ import type { RefusalClass } from './token-refusal.js'
 type At =
   | { at: 'start' | 'viewing' | 'waiting' | 'yielding' | 'filing' }
   | { at: 'acquiring'; seen: AttemptState; from: Origin }
-  | ({ at: 'holding'; doing: 'seeking' | 'adopting' | 'calling' | 'storing' | 'judging' | 'confirming' } & Holding)
-  | { at: 'settling'; reason: ConnectionReason | undefined }
+  | ({ at: 'holding'; doing: Doing } & Holding)
+  | { at: 'settling'; reason: ConnectionReason | undefined; settles: 'answer' | 'recovery' }
   | { at: 'releasing'; result: RefreshResult }
   | { at: 'ended'; result: RefreshResult }
+
+/** `recovering`: judging what an earlier attempt had stored or filed, however long ago. */
+type Doing = 'seeking' | 'adopting' | 'recovering' | 'calling' | 'storing' | 'judging' | 'confirming'
 
 /** How the lease came free: it was, or it was taken over from an owner that seemed dead. */
 type Origin = 'nobody' | 'dead_owner'
@@ -64,8 +67,11 @@ export function step(state: RefreshState, event: RefreshEvent): Step {
     case 'holding':
       return hold(state, event)
     case 'settling':
-      if (event.type === 'settled')
-        return end(state, state.reason === undefined ? { kind: 'fresh' } : { kind: 'not_active' })
+      if (event.type === 'settled') {
+        if (state.reason !== undefined) return end(state, { kind: 'not_active' })
+        // What was recovered may be of no use by now: its token may have ended long ago.
+        return state.settles === 'recovery' ? look(state) : end(state, { kind: 'fresh' })
+      }
       if (event.type === 'fenced') return look(state)
       break
     case 'releasing':
@@ -118,7 +124,7 @@ const acquire = (state: RefreshState, view: RefreshView, from: Origin): Step => 
 
 function begin(state: RefreshState & { at: 'acquiring' }, lease: Lease): Step {
   const holding = { ...state, at: 'holding', lease, leaves: 'idle', doing: 'calling' } as const
-  if (lease.previous === 'captured') return [{ ...holding, doing: 'judging' }, { do: 'judge' }] // stored by one who died
+  if (lease.previous === 'captured') return [{ ...holding, doing: 'recovering' }, { do: 'judge' }] // stored by one who died
   // The lease was wanted to judge, and somebody has judged since: maybe nobody needs a newer token any more.
   if (state.seen === 'captured')
     return [
@@ -142,7 +148,7 @@ function hold(state: RefreshState & { at: 'holding' }, event: RefreshEvent): Ste
     case 'answered':
       return [{ ...state, doing: 'storing' }, { do: 'capture' }]
     case 'stored':
-      return [{ ...state, doing: 'judging' }, { do: 'judge' }]
+      return [{ ...state, doing: state.doing === 'adopting' ? 'recovering' : 'judging' }, { do: 'judge' }]
     case 'fenced': // somebody took over: what we received must still not be lost; an orphan is filed already
       return state.doing === 'adopting' ? look(state) : [{ ...state, at: 'filing' }, { do: 'file_orphan' }]
     case 'judged':
@@ -184,8 +190,8 @@ function settleDead(state: RefreshState & { at: 'holding' }): Step {
   return settle(state, state.lease.previous === 'idle' ? 'revoked' : 'lost_rotation')
 }
 
-const settle = (state: RefreshState & Holding, reason: ConnectionReason | undefined): Step => [
-  { ...state, at: 'settling', reason },
+const settle = (state: RefreshState & { at: 'holding' }, reason: ConnectionReason | undefined): Step => [
+  { ...state, at: 'settling', reason, settles: state.doing === 'recovering' ? 'recovery' : 'answer' },
   { do: 'settle', reason, attempt: state.leaves, backoffMs: stragglerMs(state) },
 ]
 

@@ -117,6 +117,30 @@ describe('the refresh machine', () => {
     expect(effects).toEqual(['view', 'acquire', 'judge'])
   })
 
+  test('a recovered answer whose token has ended meanwhile is not served: it is refreshed', () => {
+    const recovered: RefreshEvent[] = [
+      viewed({ attempt: 'captured' }),
+      { type: 'granted', lease: lease('captured') },
+      { type: 'judged', fault: undefined },
+      { type: 'settled' },
+    ]
+    expect(play(recovered).effects.slice(-2)).toEqual(['settle', 'view'])
+    expect(play([...recovered, viewed()]).last.do).toBe('acquire')
+    expect(play([...recovered, viewed({ remainingMs: 3_600_000 })]).result).toEqual({ kind: 'fresh' })
+  })
+
+  test('the same holds for an orphan that is adopted late', () => {
+    const { effects } = play([
+      viewed({ attempt: 'in_doubt' }),
+      { type: 'granted', lease: lease('in_doubt') },
+      { type: 'orphan_found', fence: 6 },
+      { type: 'stored' },
+      { type: 'judged', fault: undefined },
+      { type: 'settled' },
+    ])
+    expect(effects.slice(-2)).toEqual(['settle', 'view'])
+  })
+
   test('an answer that comes back under a lost fence is filed, and the row is looked at again', () => {
     const { effects } = play([
       viewed(),
