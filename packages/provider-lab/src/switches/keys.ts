@@ -69,6 +69,10 @@ export const keySwitches = {
     at: { 'jwks.keys': (keys, { random }) => keys.map((jwk) => ({ ...jwk, n: oddModulus(random.hex(2048)) })) },
   },
   'jwks.exponent_one': { does: 'the published RSA key has e = 1', at: { 'jwks.keys': publishedAs({ e: 'AQ' }) } },
+  'jwks.off_curve': {
+    does: 'the published EC key is a point that is not on its curve',
+    at: { 'jwks.keys': (keys) => keys.map((jwk) => ({ ...jwk, y: jwk['x'] })) },
+  },
   'jwks.private_key_inside': {
     does: 'the published key still has its private part',
     at: {

@@ -169,6 +169,7 @@ describe('keys', () => {
     ['jwks.oct_key' as const, ([jwk]: Array<Record<string, unknown>>) => jwk?.['kty'] === 'oct'],
     ['jwks.private_key_inside' as const, ([jwk]: Array<Record<string, unknown>>) => typeof jwk?.['d'] === 'string'],
     ['jwks.exponent_one' as const, ([jwk]: Array<Record<string, unknown>>) => jwk?.['e'] === 'AQ'],
+    ['jwks.off_curve' as const, ([jwk]: Array<Record<string, unknown>>) => jwk?.['y'] === jwk?.['x']],
     ['jwks.oversized_key' as const, ([jwk]: Array<Record<string, unknown>>) => modulusBytes(jwk) === 2048],
     ['jwks.empty' as const, (keys: unknown[]) => keys.length === 0],
   ])('%s', async (name, holds) => {

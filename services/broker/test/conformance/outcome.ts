@@ -62,12 +62,11 @@ export const rejected = (
   calls: { token: 1, userinfo: 0, api: 0, attacker: 0 },
 })
 
-/** The access tokens the provider handed out, oldest first. */
+/** The access tokens the provider handed out, oldest first, in JSON or as a form. */
 export const issuedTokens = (broker: TestBroker): string[] =>
   broker.provider
     .journal('token')
-    .map(({ answered }) => JSON.parse(answered?.body ?? '{}') as { access_token?: string })
-    .flatMap(({ access_token: token }) => token ?? [])
+    .flatMap(({ answered }) => /access_token(?:":"|=)([^"&]+)/.exec(answered?.body ?? '')?.[1] ?? [])
 
 export const refreshTokensPresented = (broker: TestBroker): string[] =>
   broker.provider.journal('token').flatMap(({ form }) => form.refresh_token ?? [])
