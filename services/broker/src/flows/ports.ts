@@ -322,6 +322,8 @@ export type ScheduledConnection = {
   lastUsedAtMs: number | undefined
   /** The connection's own policy; undefined = the provider's. */
   schedule: SchedulePolicy | undefined
+  /** A call was made and its outcome is unknown: it is repeated soon, whatever the schedule says. */
+  isInDoubt: boolean
 }
 
 export type ScheduleStore = {

@@ -95,7 +95,8 @@ async function onlyDue(ports: SchedulePorts, rows: readonly ScheduledConnection[
   const facts = await factsOf(ports, rows)
   const nowMs = ports.now().getTime()
   const judged = rows.map((row, index) => ({ row, facts: facts[index] }))
-  const isRowDue = ({ facts: known }: (typeof judged)[number]): boolean => known !== undefined && isDue(known, nowMs)
+  const isRowDue = ({ row, facts: known }: (typeof judged)[number]): boolean =>
+    known !== undefined && (row.isInDoubt || isDue(known, nowMs))
   const early = judged.filter((each) => !isRowDue(each))
   await ports.schedule.plan(early.map(({ row, facts: known }) => planFor(ports, row, known)))
   return judged.filter(isRowDue).map(({ row }) => row)

@@ -3,6 +3,9 @@ import type { SchedulePolicy } from '../domain/provider.js'
 import type { LeaseRow } from '../flows/ports.js'
 import { toView, type ViewColumns, viewColumns } from './view-columns.js'
 
+/** So many failures in a row bring a doubtful call back at the end of its lease; after that it takes its turn like any other. */
+export const hurriedTries = 3
+
 export type LeaseColumns = ViewColumns & {
   provider_id: string
   version: string

@@ -2,7 +2,7 @@ import { type AttemptState, refreshTimes } from '../domain/refresh-protocol.js'
 import type { LeaseStore } from '../flows/ports.js'
 import { persist } from './commit-lane.js'
 import type { Database } from './database.js'
-import { type LeaseColumns, toLeaseRow, viewOwnerStatement, viewStatement } from './lease-row.js'
+import { hurriedTries, type LeaseColumns, toLeaseRow, viewOwnerStatement, viewStatement } from './lease-row.js'
 import type { Liveness } from './liveness.js'
 import { keyBindings, query } from './query.js'
 import { toDate } from './view-columns.js'
@@ -11,6 +11,7 @@ import { toDate } from './view-columns.js'
 
 // A captured answer that nobody judged yet stays marked as such: it must not be served, and no call is made for it.
 // Without our own liveness lock the lease has no incarnation, and so it ends by time only.
+// Should its holder die, the row comes due when the lease ends: a provider's grace may be over before anybody asks.
 const acquireStatement = `
   with held as (
     select tenant_id, id, attempt_state from connections
@@ -26,7 +27,9 @@ const acquireStatement = `
   set fence = c.fence + 1, lease_owner = :owner, lease_until = now() + make_interval(secs => :leaseSeconds),
       lease_incarnation = case when :isLive then pg_postmaster_start_time() end, suspect_since = null,
       attempt_state = case c.attempt_state when 'captured' then 'captured' else 'sent' end,
-      attempt_started_at = now(), attempt_fingerprint = :fingerprint
+      attempt_started_at = now(), attempt_fingerprint = :fingerprint,
+      next_refresh_at = case when c.fail_count < ${hurriedTries}
+        then least(c.next_refresh_at, now() + make_interval(secs => :leaseSeconds)) else c.next_refresh_at end
   from held where c.tenant_id = held.tenant_id and c.id = held.id
   returning c.fence, c.fail_count, held.attempt_state as previous`
 

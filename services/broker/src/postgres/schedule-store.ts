@@ -1,13 +1,15 @@
 import type { SchedulePolicy } from '../domain/provider.js'
 import type { ScheduledConnection, ScheduleStore } from '../flows/ports.js'
 import type { Database } from './database.js'
+import { hurriedTries } from './lease-row.js'
 import { query } from './query.js'
 
 // Owns which connections come due, and that two schedulers do not get the same one. Does not own that a token is presented
 // once: that is the lease (lease-store.ts), whoever refreshes.
 
 const columns = `c.tenant_id, c.id, c.provider_id, c.version, c.expires_at, c.last_used_at, c.refresh_schedule,
-  coalesce(c.last_refreshed_at, c.granted_at, c.created_at) as refreshed_at`
+  coalesce(c.last_refreshed_at, c.granted_at, c.created_at) as refreshed_at,
+  c.attempt_state in ('sent', 'in_doubt') as is_in_doubt`
 
 type Columns = {
   tenant_id: string
@@ -18,6 +20,7 @@ type Columns = {
   last_used_at: Date | null
   refresh_schedule: SchedulePolicy | null
   refreshed_at: Date
+  is_in_doubt: boolean
 }
 
 // The row locks live for milliseconds; what is held over the refresh is the moved time. A claimer that dies leaves rows that
@@ -26,6 +29,7 @@ const claimStatement = `
   with due as (
     select tenant_id, id from connections
     where status = 'active' and next_refresh_at <= :now and provider_id <> all (:busyProviders::uuid[])
+      and (lease_until is null or lease_until <= now())
     order by next_refresh_at limit :limit
     for update skip locked
   )
@@ -38,9 +42,12 @@ const unplannedStatement = `
   where c.status = 'active' and c.next_refresh_at is null
   limit :limit`
 
-// A version that moved on was planned by whoever moved it; a use in between is decided about anew.
+// A version that moved on was planned by whoever moved it; a use in between is decided about anew. No plan delays a call in
+// doubt beyond the end of its lease: its provider's grace may be short.
 const planStatement = `
-  update connections c set next_refresh_at = coalesce(p.at, 'infinity')
+  update connections c set next_refresh_at = case
+      when c.attempt_state in ('sent', 'in_doubt') and c.fail_count < ${hurriedTries}
+      then least(p.at, c.next_refresh_at) else coalesce(p.at, 'infinity') end
   from jsonb_to_recordset(:plans::jsonb) as p (tenant_id text, id text, version bigint, last_used_at timestamptz,
                                               at timestamptz)
   where c.tenant_id = p.tenant_id and c.id = p.id and c.version = p.version and c.status = 'active'
@@ -93,4 +100,5 @@ const toScheduled = (row: Columns): ScheduledConnection => ({
   refreshedAtMs: row.refreshed_at.getTime(),
   lastUsedAtMs: row.last_used_at?.getTime(),
   schedule: row.refresh_schedule ?? undefined,
+  isInDoubt: row.is_in_doubt,
 })

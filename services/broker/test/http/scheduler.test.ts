@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from '@jest/globals'
-import { connected, readTokenOf } from '../harness/person.js'
+import { connected, readTokenOf, refreshOf } from '../harness/person.js'
 import { startTestBroker, type TestBroker, type TestBrokerOptions } from '../harness/test-broker.js'
 import { eventually } from '../postgres/eventually.js'
 
@@ -88,6 +88,20 @@ describe('the scheduler', () => {
       broker.advance(minutes(2))
       return (await versions())[0] === 2
     })
+  })
+
+  test('repeats a call in doubt within the grace of its provider, though nobody asks and the token still lives', async () => {
+    await start({
+      provider: { refresh: { mode: 'rotating', graceMs: 30_000 } },
+      profile: { refresh_policy: { mode: 'rotates', grace_seconds: 30 }, refresh_schedule: 'on_demand' },
+    })
+    const [id = ''] = await connections(1)
+    broker.provider.turnOn('tok.reset_after_rotate', { mode: 'times', n: 1 })
+    expect((await refreshOf(broker, id)).status).toBe(503)
+    broker.advance(15_500) // the lease would have ended by now; the grace has not
+    await eventually(async () => (await versions())[0] === 2)
+    expect(broker.provider.oracle().reuseCount).toBe(0)
+    expect((await readTokenOf(broker, id)).body).toMatchObject({ token_version: 2 })
   })
 
   test('a read leaves a trace of use without writing itself', async () => {

@@ -47,6 +47,13 @@ describe('claims', () => {
     expect(await claim(stores.schedule, { now: heldUntil })).toHaveLength(3)
   })
 
+  test('leave alone what somebody is refreshing', async () => {
+    await given(2)
+    await stores.sql(`update connections set lease_until = now() + interval '10 seconds'
+                      where id in (select id from connections limit 1)`) // prettier-ignore
+    expect(await claim(stores.schedule)).toHaveLength(1)
+  })
+
   test('pass over providers that cannot keep up, and connections that are not active', async () => {
     const busy = await givenProvider(stores)
     await given(2)
