@@ -99,6 +99,11 @@ function inTurn(edges: readonly Edge[]): Edge {
     checkConnection: (id) => next().checkConnection(id),
     getToken: (id) => next().getToken(id),
     refreshConnection: (id) => next().refreshConnection(id),
+    listConnections: (userId) => next().listConnections(userId),
+    getConnection: (id) => next().getConnection(id),
+    stepUp: (id, asked) => next().stepUp(id, asked),
+    reconnect: (id, asked) => next().reconnect(id, asked),
+    disconnect: (id) => next().disconnect(id),
     close: () => edges.forEach((edge) => edge.close()),
   }
 }

@@ -104,6 +104,7 @@ function createMetrics(registry: MetricsRegistry) {
   const refreshes = counter('token_refresh_total', 'Refreshes by outcome', ['outcome'])
   const refreshSeconds = histogram('token_refresh_duration_seconds', 'Duration of successful refreshes, waits included')
   const orphans = counter('token_orphans_total', 'Token answers that came back under a lost fence and were kept aside')
+  const revocations = counter('connection_revocations_total', 'Disconnects that are over, by outcome', ['outcome'])
   const incidents = counter('provider_incidents_total', 'Refusals of our client by a provider', ['provider'])
   const integrity = counter('vault_integrity_errors_total', 'Ciphertexts that did not open')
   const events = counter('broker_events_total', 'Everything reported, by event type', ['type'])
@@ -128,6 +129,7 @@ function createMetrics(registry: MetricsRegistry) {
     } else if (type === 'token_refresh_failed') refreshes.inc({ outcome: String(data.reason) })
     else if (type === 'token_refresh_fatal') refreshes.inc({ outcome: `fatal_${String(data.reason)}` })
     else if (type === 'token_orphaned') orphans.inc()
+    else if (type === 'connection.revoked') revocations.inc({ outcome: String(data.outcome) })
     else if (type === 'provider_incident') incidents.inc({ provider })
     else if (type === 'integrity_error') integrity.inc()
   }
