@@ -1,5 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { execFile } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { type EmbeddedPostgres, startEmbeddedPostgres } from '@dromos/local'
@@ -12,12 +14,16 @@ export type DatabaseServer = {
   newDatabase(): Promise<ProofDatabase>
   /** SIGKILL of the server while everybody works on it, then a start on the same files. Answers when it was back. */
   crashAndRecover(): Promise<{ readyAtMs: number }>
+  /** Milliseconds of each logged execution whose statement contains the text: see `logStatementsFrom`. */
+  loggedDurationsMs(statementPart: string): number[]
   stop(): Promise<void>
 }
 
 export type ProofDatabase = {
   url: string
   rows<Row>(sql: string, values?: readonly unknown[]): Promise<Row[]>
+  /** From now on every session of the brokers logs statements that took this long or longer, without their values. */
+  logStatementsFrom(ms: number): Promise<void>
   /** Ends every session of every broker; answers how many. */
   endBrokerSessions(): Promise<number>
   close(): Promise<void>
@@ -47,9 +53,21 @@ export async function startDatabaseServer(options: DatabaseOptions): Promise<Dat
       if (new URL(server.url).port !== port) throw new Error('PostgreSQL came back on another port')
       return { readyAtMs: performance.now() }
     },
+    loggedDurationsMs(statementPart) {
+      const log = readFileSync(join(options.dataDir, 'postgres.log'), 'utf8')
+      const entries = log.split('duration: ').filter((entry) => entry.includes(statementPart))
+      return entries.flatMap((entry) => {
+        const ms = /^([\d.]+) ms +(execute|statement)/.exec(entry)?.[1]
+        return ms === undefined ? [] : [Number(ms)]
+      })
+    },
     stop: () => server.stop(),
   }
 }
+
+const endSessions = `
+  select pg_terminate_backend(pid) from pg_stat_activity
+  where datname = current_database() and application_name = 'dromos-broker'`
 
 function openDatabase(url: string): ProofDatabase {
   const pool = new pg.Pool({ connectionString: url, max: 4 })
@@ -61,12 +79,14 @@ function openDatabase(url: string): ProofDatabase {
     async rows<Row>(sql: string, values: readonly unknown[] = []) {
       return (await pool.query(sql, [...values])).rows as Row[]
     },
+    async logStatementsFrom(ms) {
+      const { pathname } = new URL(url)
+      await pool.query(`alter database ${pathname.slice(1)} set log_min_duration_statement = ${ms}`)
+      await pool.query(`alter database ${pathname.slice(1)} set log_parameter_max_length = 0`)
+      await pool.query(endSessions) // settings of a database are for new sessions
+    },
     async endBrokerSessions() {
-      const { rowCount } = await pool.query(
-        `select pg_terminate_backend(pid) from pg_stat_activity
-         where datname = current_database() and application_name = 'dromos-broker'`,
-      )
-      return rowCount ?? 0
+      return (await pool.query(endSessions)).rowCount ?? 0
     },
     close: () => pool.end(),
   }

@@ -6,6 +6,7 @@ import { exactlyOnce } from './proofs/exactly-once.js'
 import { freeze } from './proofs/freeze.js'
 import { isolation } from './proofs/isolation.js'
 import { killGrace, killStrict } from './proofs/kill.js'
+import { schedule } from './proofs/schedule.js'
 import { slowProvider } from './proofs/slow-provider.js'
 
 /** Every proof, in the order in which they run. */
@@ -20,4 +21,5 @@ export const proofs: readonly Proof[] = [
   freeze,
   isolation,
   callbackRaces,
+  schedule,
 ]

@@ -12,8 +12,8 @@ export type SeedOptions = {
   providerId: string
   clientId: string
   tokenEndpoint: string
-  /** Milliseconds from now at which the access tokens end; negative = they have ended. */
-  expiresInMs: number
+  /** Milliseconds from now at which the access token of the nth grant ends; negative = it has ended. */
+  expiresInMs(index: number): number
 }
 
 export type Issued = { subject: string; accessToken: string; refreshToken: string }
@@ -31,24 +31,25 @@ const insertStatement = `
   insert into connections
     (tenant_id, id, workspace_id, provider_id, created_by, status, granted_scope, granted_to_client_id, granted_at_origin,
      sealed_credentials, version, expires_at)
-  select 'default', id, 'user-1', $2, 'prove', 'active', 'api', $3, $4, sealed, 1, $5
-  from unnest($1::text[], $6::bytea[]) as seeded (id, sealed)`
+  select 'default', id, 'user-1', $2, 'prove', 'active', 'api', $3, $4, sealed, 1, expires_at
+  from unnest($1::text[], $5::bytea[], $6::timestamptz[]) as seeded (id, sealed, expires_at)`
 
 const rowsPerStatement = 1_000
 
 /** Stores a live grant for each connection; its subject at the provider is the connection's id. */
 export async function seedConnections(options: SeedOptions, issued: readonly Issued[]): Promise<Target[]> {
-  const expiresAtMs = Date.now() + options.expiresInMs
+  const nowMs = Date.now()
   const { origin } = new URL(options.tokenEndpoint)
   for (let start = 0; start < issued.length; start += rowsPerStatement) {
     const batch = issued.slice(start, start + rowsPerStatement)
+    const expiresAtMs = batch.map((_, index) => Math.round(nowMs + options.expiresInMs(start + index)))
     await options.database.rows(insertStatement, [
       batch.map(({ subject }) => subject),
       options.providerId,
       options.clientId,
       origin,
-      new Date(expiresAtMs),
-      batch.map((grant) => sealGrant(options.vault, grant, expiresAtMs)),
+      batch.map((grant, index) => sealGrant(options.vault, grant, expiresAtMs[index] ?? nowMs)),
+      expiresAtMs.map((ms) => new Date(ms)),
     ])
   }
   return issued.map(({ subject, refreshToken }) => ({ id: subject, family: refreshToken.split('_')[1] ?? '' }))

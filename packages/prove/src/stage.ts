@@ -26,8 +26,8 @@ export type Stage = {
 export type StageProvider = {
   id: string
   name: string
-  /** Connections with live grants. `expiresInMs` may be negative. */
-  seed(count: number, expiresInMs: number): Promise<Target[]>
+  /** Connections with live grants. `expiresInMs` is for all or for the nth, and may be negative. */
+  seed(count: number, expiresInMs: number | ((index: number) => number)): Promise<Target[]>
   compare(): Promise<Ledger>
 }
 
@@ -76,7 +76,9 @@ function stageProvider(
     name,
     async seed(count, expiresInMs) {
       const issued = await provider.issue(name, newConnectionIds(count))
-      return seedConnections({ database, vault, providerId: id, clientId, tokenEndpoint, expiresInMs }, issued)
+      const expires = typeof expiresInMs === 'number' ? () => expiresInMs : expiresInMs
+      const options = { database, vault, providerId: id, clientId, tokenEndpoint, expiresInMs: expires }
+      return seedConnections(options, issued)
     },
     compare: async () => compareLedger(database, vault, id, await provider.families(name)),
   }

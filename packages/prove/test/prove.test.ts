@@ -16,7 +16,12 @@ beforeAll(async () => {
 }, 60_000)
 afterAll(() => server.stop(), 60_000)
 
-const scales: [id: string, scale: number][] = [['R1', 0.02]]
+const scales: [id: string, scale: number][] = [
+  ['R1', 0.01],
+  ['R5', 0.015],
+  ['R6-sessions', 0.025],
+  ['R9', 0.02],
+]
 
 describe('npm run prove, scaled down', () => {
   test.each(scales)(

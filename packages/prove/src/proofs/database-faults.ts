@@ -19,13 +19,13 @@ export const sessionsEnded: Proof = {
       accessTokenSeconds: shortLivedSeconds,
       latency: { meanMs: 80, slow: [{ share: 0.01, ms: 3_000 }] },
     })
-    const times = run.scaled(200, 10)
+    const times = run.scaled(200, 5)
     let [count, ended] = [0, 0]
     const result = await churn({
       run,
       stage,
       provider,
-      connections: run.scaled(600, 60),
+      connections: run.scaled(600, 40),
       async faults() {
         for (; count < times; count++) {
           await pause(250 + 400 * Math.random())
@@ -58,7 +58,7 @@ export const serverCrashed: Proof = {
       run,
       stage,
       provider,
-      connections: run.scaled(600, 60),
+      connections: run.scaled(600, 40),
       async faults() {
         for (; count < times; count++) {
           await pause(1_500 + 1_000 * Math.random())

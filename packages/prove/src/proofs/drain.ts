@@ -24,7 +24,7 @@ export const drain: Proof = {
       run,
       stage,
       provider,
-      connections: run.scaled(600, 60),
+      connections: run.scaled(600, 40),
       faults: () => strikes.run(times),
       struck: () => `${strikes.count()} of ${times} SIGTERMs`,
     })

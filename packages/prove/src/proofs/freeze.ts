@@ -28,7 +28,7 @@ export const freeze: Proof = {
       run,
       stage,
       provider,
-      connections: run.scaled(600, 60),
+      connections: run.scaled(600, 40),
       requestTimeoutMs: 3_000,
       async faults() {
         while (count < times) {

@@ -36,14 +36,17 @@ export const killStrict: Proof = {
     const { stage, result, deaths } = await killRandomly(run, 0)
     const { ledger, reads } = result
     const { lost_rotation: lost = [], ...otherwise } = ledger.declared
-    const presentations = await stage.provider.presentations('busy')
+    const [presentations, families] = await Promise.all([
+      stage.provider.presentations('busy'),
+      stage.provider.families('busy'),
+    ])
     const evidence = lost.map((id) => inFlightAtKill(familyOf(result, id), presentations, deaths))
     const ages = evidence.filter((age) => age !== undefined)
     return [
       exactly('SIGKILLs', run.scaled(200, 3), deaths.length),
       shown('lost, of all refreshes', `${lost.length} of ${result.refreshes}`),
       exactly('lost with their rotation in flight at a kill', lost.length, ages.length),
-      exactly('grants the provider ended', lost.length, ledger.reuses),
+      exactly('grants the provider ended', lost.length, families.filter(({ alive }) => !alive).length),
       none('declared for another reason', countsOf(otherwise)),
       exactly('silent: active, but dead or outdated', 0, ledger.silent.length),
       exactly('declared dead while alive', 0, ledger.falseDeaths.length),
@@ -74,7 +77,7 @@ async function killRandomly(
     run,
     stage,
     provider,
-    connections: run.scaled(600, 60),
+    connections: run.scaled(600, 40),
     faults: () => strikes.run(times),
     struck: () => `${strikes.count()} of ${times} SIGKILLs`,
   })
