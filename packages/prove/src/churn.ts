@@ -61,6 +61,8 @@ export async function churn(options: ChurnOptions): Promise<Churn> {
   if (reads === undefined) throw new Error('the readers were not started')
   run.show(async () => Promise.resolve(`${options.struck()}, settling`))
   const { worked } = await settle(stage, provider)
+  // Schedulers would go on refreshing while the two sides are compared.
+  await stage.fleet.drainAll()
   const [ledger, counts, presentations] = await Promise.all([
     provider.compare(),
     stage.provider.counts(provider.name),

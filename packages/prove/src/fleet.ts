@@ -14,6 +14,8 @@ export type Fleet = {
   kill(replica: number): Promise<Death>
   /** SIGTERM, and waits for the end of the drain. Answers its milliseconds. */
   drain(replica: number): Promise<number>
+  /** SIGTERM to all: afterwards nothing changes any more. */
+  drainAll(): Promise<void>
   freeze(replica: number): void
   thaw(replica: number): void
   /** A new process on the same port. */
@@ -82,6 +84,9 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
       const startedAtMs = performance.now()
       await surrender(replica).end('SIGTERM')
       return performance.now() - startedAtMs
+    },
+    async drainAll() {
+      await Promise.all(fleet.ready().map((replica) => fleet.drain(replica)))
     },
     freeze: (replica) => take(replica).signal('SIGSTOP'),
     thaw: (replica) => take(replica).signal('SIGCONT'),

@@ -59,6 +59,7 @@ const endOf = (child: ChildProcess): Promise<void> =>
 /** The child's side: answers calls until the orchestrator is gone. `self` is the child's `process`. */
 export function offer(self: NodeJS.Process, functions: Functions): void {
   self.on('disconnect', () => self.exit(0))
+  if (!self.connected) self.exit(0) // it was gone before we were ready
   self.on('message', (message) => {
     const { id, name, input } = message as Call
     void answer(functions[name], input).then((reply) => self.send?.({ id, ...reply }))
