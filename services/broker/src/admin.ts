@@ -1,17 +1,22 @@
-// Owns the operator's command line: keys of the clients. One of the few files that touch process.*.
+// Owns the operator's command line: keys of the clients, rotation. One of the few files that touch process.*.
 // Does not own what a key is (domain/api-key.ts) or what happens to it (flows/manage-clients.ts).
 import { ServiceError } from '@dromos/contract'
 import { ConfigurationError, createLogger, createMetricsRegistry } from '@dromos/runtime'
 import { Command, CommanderError, Option } from 'commander'
 import { parseDatabaseConfig } from './database-config.js'
+import { parseKeysConfig } from './keys-config.js'
 import type { Role } from './domain/caller.js'
 import { createKey, revokeKey, type Operator } from './flows/manage-clients.js'
 import type { ListedKey, Ports } from './flows/ports.js'
 import { createAuditStore } from './postgres/audit-store.js'
 import { createClientStore } from './postgres/client-store.js'
 import { describeConnectionTrouble } from './postgres/connection-trouble.js'
-import { openDatabase } from './postgres/database.js'
+import { createCanaryStore } from './postgres/canary-store.js'
+import { type Database, openDatabase } from './postgres/database.js'
+import { createResealStore } from './postgres/reseal-store.js'
 import { createReporting } from './reporting.js'
+import { adjustRotation, type RotateOptions, rotateKeys, type Terminal } from './rotate-keys-command.js'
+import { createVault } from './vault/vault.js'
 
 const roles: readonly Role[] = ['agent', 'admin', 'gateway']
 
@@ -23,7 +28,7 @@ const operator: Operator = {
   userAgent: undefined,
 }
 
-type AdminPorts = Pick<Ports, 'clients' | 'report' | 'now'>
+type AdminPorts = Pick<Ports, 'clients' | 'report' | 'now'> & { database: Database }
 
 /** Runs `work` on the database of DATABASE_URL and closes it again, whatever happens. */
 async function withPorts(work: (ports: AdminPorts) => Promise<void>): Promise<void> {
@@ -41,7 +46,7 @@ async function withPorts(work: (ports: AdminPorts) => Promise<void>): Promise<vo
   const log = createLogger({ service: 'broker-admin', level: 'error', destination: process.stderr })
   const { report } = createReporting({ registry: createMetricsRegistry(), log, audit, auditReads: 'strict', now })
   try {
-    await work({ clients: createClientStore(database, now), report, now })
+    await work({ clients: createClientStore(database, now), report, now, database })
   } catch (error) {
     if (!(error instanceof ServiceError) || error.reason !== 'database_unavailable') throw error
     throw new ServiceError(error.reason, describeConnectionTrouble(config.databaseUrl, error.cause))
@@ -97,6 +102,25 @@ const revoke = (keyId: string): Promise<void> =>
     print(`revoked ${keyId}`)
   })
 
+const terminal: Terminal = {
+  print: (line) => print(line),
+  isInteractive: process.stderr.isTTY === true,
+  showProgress: (text) => void process.stderr.write(process.stderr.isTTY ? `\r\x1b[K${text}` : `${text}\n`),
+}
+
+const rotate = (options: RotateOptions): Promise<void> =>
+  withPorts(async ({ database, report }) => {
+    const reseal = createResealStore(database)
+    const isWork = options.status === undefined && options.pause === undefined
+    const hasKeys = [process.env.ENCRYPTION_KEY, process.env.ENCRYPTION_KEY_FILE].some(Boolean)
+    // A rate or a resume without keys is for the brokers, which are at work themselves.
+    const isChange = options.rate !== undefined || options.resume !== undefined
+    if (!isWork || (isChange && !hasKeys)) return adjustRotation(reseal, options, terminal)
+    const vault = createVault(parseKeysConfig(process.env))
+    const ports = { reseal, canaries: createCanaryStore(database.knex), vault, report }
+    await rotateKeys(ports, { ...operator, tenantId: undefined }, options, terminal)
+  })
+
 const print = (line: string): void => void process.stdout.write(`${line}\n`)
 
 const createExamples = `
@@ -107,7 +131,10 @@ examples:
 
 function describeCommands(): Command {
   const program = new Command('admin')
-    .description('Manages the API keys of a Dromos broker. Needs DATABASE_URL (or DATABASE_URL_FILE) and nothing else.')
+    .description(
+      'Manages the API keys of a Dromos broker and its encryption keys. Needs DATABASE_URL (or DATABASE_URL_FILE); ' +
+        'rotate-keys needs ENCRYPTION_KEY and ENCRYPTION_KEYS_RETIRED as well.',
+    )
     .exitOverride() // inherited by every command below
   const keys = program.command('keys').description('API keys of clients')
   keys
@@ -134,6 +161,15 @@ function describeCommands(): Command {
     .option('--tenant <name>', 'only those of one tenant')
     .option('--json', 'print an array')
     .action(list)
+  program
+    .command('rotate-keys')
+    .description('Seal everything anew under ENCRYPTION_KEY, while the brokers work; needs the keys of the brokers')
+    .option('--status', 'say where it stands; needs no keys, as the next three')
+    .option('--pause', 'let every worker stop, the brokers too')
+    .option('--resume', 'go on')
+    .option('--rate <rows>', 'rows sealed anew in a second, for all workers together', Number)
+    .option('--json', 'print the state as JSON')
+    .action(rotate)
   keys.command('revoke').description('Revoke a key for good').argument('<keyId>', 'dk_…, as listed').action(revoke)
   return program
 }

@@ -13,6 +13,7 @@ import { createServer } from './http/server.js'
 import { createOAuth } from './oauth/create-oauth.js'
 import { guardTokenEndpoint } from './oauth/guarded-token-endpoint.js'
 import { createCanaryStore } from './postgres/canary-store.js'
+import { createResealStore } from './postgres/reseal-store.js'
 import { createStores } from './postgres/create-stores.js'
 import { openDatabase } from './postgres/database.js'
 import { createReporting } from './reporting.js'
@@ -62,6 +63,7 @@ export async function startBroker(config: Config, log: Logger, now: () => Date =
       void reporting.report({ type, actor: ourselves, data: { provider_id: providerId } })
     },
   })
+  const canaries = createCanaryStore(database.knex)
   const usage = createUsageSampler({ now, schedule: stores.schedule })
   const ports: Ports = {
     now,
@@ -82,7 +84,14 @@ export async function startBroker(config: Config, log: Logger, now: () => Date =
   }
   const refresher = createRefresher(ports, settings)
   const revoker = startRevoker(ports, ourselves, revocationPollMs)
-  const background = createBackgroundWork({ ports: { ...ports, refresher }, usage, config, log })
+  const background = createBackgroundWork({
+    ports: { ...ports, refresher },
+    rotation: { reseal: createResealStore(database), canaries, vault, report: reporting.report },
+    usage,
+    config,
+    ourselves,
+    log,
+  })
 
   const closeAll = async (servers: readonly HttpServer[]): Promise<void> => {
     await Promise.all([background.stop(), ...servers.map((server) => server.close())]) // no new work
@@ -96,7 +105,7 @@ export async function startBroker(config: Config, log: Logger, now: () => Date =
 
   const servers: HttpServer[] = []
   try {
-    await checkCanaries(createCanaryStore(database.knex), vault)
+    await checkCanaries(canaries, vault)
     const health = {
       isVaultUsable: () => isVaultUsable(vault),
       pendingMigrations: stores.pendingMigrations,

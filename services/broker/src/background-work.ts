@@ -1,9 +1,11 @@
 import type { Logger } from '@dromos/runtime'
 import { repeat, type Repeating } from './background.js'
 import type { Config } from './config.js'
+import type { Actor } from './domain/events.js'
 import type { Ports } from './flows/ports.js'
 import type { Refresher } from './flows/refresh-token.js'
 import type { UsageSampler } from './flows/sample-usage.js'
+import { rotateForAWhile, type RotationPorts } from './flows/rotate-keys.js'
 import { createScheduler } from './flows/schedule-refresh.js'
 
 // Owns what a broker does without being asked, and how often. Does not own the work itself: flows/.
@@ -16,14 +18,18 @@ export type BackgroundWork = {
 }
 
 const usageIntervalMs = 10_000
+const rotationIntervalMs = 1_000
 
 export function createBackgroundWork(options: {
   ports: Ports & { refresher: Refresher }
+  rotation: RotationPorts
   usage: UsageSampler
   config: Config
+  /** The actor of what happens without a request. */
+  ourselves: Actor
   log: Logger
 }): BackgroundWork {
-  const { ports, usage, config, log } = options
+  const { ports, rotation, usage, config, ourselves, log } = options
   const { isOn, intervalMs, concurrencyPerProvider } = config.scheduler
   // Half of what a provider is asked at once is left to callers who wait.
   const scheduler = createScheduler(ports, { concurrency: Math.ceil(concurrencyPerProvider / 2) })
@@ -31,6 +37,7 @@ export function createBackgroundWork(options: {
   return {
     start() {
       repeating.push(repeat('usage', usageIntervalMs, log, () => usage.flush()))
+      repeating.push(repeat('rotation', rotationIntervalMs, log, () => rotateForAWhile(rotation, ourselves)))
       if (isOn) repeating.push(repeat('scheduler', intervalMs, log, () => scheduler.tick()))
     },
     async stop() {

@@ -46,6 +46,7 @@ export type EventType =
   | 'key.revoked'
   | 'access_refused'
   | 'integrity_error'
+  | 'encryption_key.rotated'
   | 'egress_refused'
 
 export type BrokerEvent = {

@@ -12,6 +12,9 @@ export function createCanaryStore(knex: Database['knex']): CanaryStore {
       )
       return rows.map((row) => ({ keyId: row.key_id, envelope: row.envelope }))
     },
+    async remove(keyId) {
+      await query(knex, 'delete from vault_canaries where key_id = :keyId', { keyId })
+    },
     async add(keyId, envelope) {
       await query(
         knex,

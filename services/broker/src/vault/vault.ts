@@ -11,7 +11,11 @@ const nonceLength = 12
 const tagLength = 16
 const headerLength = 1 + keyIdLength + nonceLength
 
-export type KeyedVault = Vault & { primaryKeyId: string; keyIds: readonly string[] }
+export type KeyedVault = Vault & {
+  primaryKeyId: string
+  keyIds: readonly string[]
+  keyIdOf(envelope: Buffer): string
+}
 
 /** AES-256-GCM under a key of each record's own. Key ids are lower-case hex. */
 export function createVault(keys: EncryptionKeys): KeyedVault {
@@ -20,6 +24,7 @@ export function createVault(keys: EncryptionKeys): KeyedVault {
   return {
     primaryKeyId: ring.primary.id.toString('hex'),
     keyIds: ring.ids,
+    keyIdOf,
     seal: (plaintext, context) => sealWith(ring.primary, plaintext, context),
     open(envelope, context) {
       try {
@@ -36,6 +41,9 @@ export function createVault(keys: EncryptionKeys): KeyedVault {
     fingerprint: (secret) => createHmac('sha256', fingerprintKey).update(secret).digest(),
   }
 }
+
+/** Id of the key that sealed an envelope, lower-case hex; it says nothing about whether the envelope opens. */
+export const keyIdOf = (envelope: Buffer): string => envelope.subarray(1, 1 + keyIdLength).toString('hex')
 
 const refusal = (): ServiceError => new ServiceError('integrity_error', 'stored ciphertext did not open')
 

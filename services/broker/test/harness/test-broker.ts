@@ -52,7 +52,7 @@ export async function startTestBroker(options: TestBrokerOptions = {}): Promise<
       done()
     },
   })
-  const config = parseConfig({ ...environment(database.url), ...options.environment })
+  const config = parseConfig({ ...testEnvironment(database.url), ...options.environment })
   const log = createLogger({ service: 'broker', level: 'info', destination: sink })
   const start = (): Promise<Broker> => startBroker(config, log, () => new Date(Date.now() + offsetMs))
   const broker = await start()
@@ -98,7 +98,8 @@ export async function startTestBroker(options: TestBrokerOptions = {}): Promise<
   }
 }
 
-const environment = (databaseUrl: string): Record<string, string> => ({
+/** What a broker of the tests is configured with; keys are new with each call. */
+export const testEnvironment = (databaseUrl: string): Record<string, string> => ({
   PORT: '0',
   DATABASE_URL: databaseUrl,
   BASE_URL: 'http://localhost',

@@ -12,3 +12,29 @@ alter table connections
 
 -- the provider is in it so that rows of a provider that cannot keep up are passed over without a look at the table
 create index connections_due on connections (next_refresh_at) include (provider_id) where status = 'active';
+
+-- how far sealing anew under one primary key has come; a row per rotation, so that any process can go on with it
+create table reseal_progress (
+  -- the key under which is sealed anew
+  key_id text primary key,
+  -- one walk over every sealed column; the last one found nothing left to do
+  pass integer not null default 1,
+  source text not null default '',
+  position jsonb,
+  -- rows of this pass that another key had sealed
+  found bigint not null default 0,
+  looked_at bigint not null default 0,
+  resealed bigint not null default 0,
+  -- {key id: rows of this pass that did not open}
+  unopened jsonb not null default '{}',
+  retired_keys text[] not null default '{}',
+  is_paused boolean not null default false,
+  rows_per_second integer not null default 1000,
+  -- who works on it now, and until when without a word
+  worker uuid,
+  worker_until timestamptz,
+  started_at timestamptz not null default now(),
+  updated_at timestamptz not null default now(),
+  finished_at timestamptz,
+  constraint reseal_progress_rate check (rows_per_second between 1 and 100000)
+);

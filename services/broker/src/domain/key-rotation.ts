@@ -1,0 +1,67 @@
+// Owns what is known of a rotation of the encryption key, and when it is over. Does not own the sealing: flows/rotate-keys.ts.
+
+/** Where a rotation stands; kept in a row, so that any process can go on with it. */
+export type Rotation = {
+  /** Public id of the key under which everything is sealed anew. */
+  keyId: string
+  /** Counts walks over all sealed columns; a rotation ends with a walk that found nothing. */
+  pass: number
+  /** The column that is walked, and the key of the last row looked at. */
+  source: string
+  position: readonly string[] | undefined
+  /** Rows of this pass that another key had sealed. */
+  found: number
+  /** Rows over all passes. */
+  lookedAt: number
+  resealed: number
+  /** Rows of this pass that did not open, by the id of their key. */
+  unopened: Readonly<Record<string, number>>
+  /** Keys that no row needed when it ended: they can leave the configuration. */
+  retiredKeys: readonly string[]
+  isPaused: boolean
+  rowsPerSecond: number
+  startedAt: Date
+  updatedAt: Date
+  finishedAt: Date | undefined
+}
+
+export type Window = {
+  /** Rows sealed by another key. */
+  found: number
+  resealed: number
+  lookedAt: number
+  unopened: Readonly<Record<string, number>>
+  /** undefined = the column ended with this window. */
+  last: readonly string[] | undefined
+}
+
+export type Next = { rotation: Rotation; isOver: boolean }
+
+/** The rotation after a window of its present column. `sources` is the order of the walk. */
+export function afterWindow(rotation: Rotation, window: Window, sources: readonly string[]): Next {
+  const counted = {
+    ...rotation,
+    found: rotation.found + window.found,
+    lookedAt: rotation.lookedAt + window.lookedAt,
+    resealed: rotation.resealed + window.resealed,
+    unopened: added(rotation.unopened, window.unopened),
+    position: window.last,
+  }
+  if (window.last !== undefined) return { rotation: counted, isOver: false }
+  const following = sources[sources.indexOf(rotation.source) + 1]
+  if (following !== undefined) return { rotation: { ...counted, source: following }, isOver: false }
+  const couldNotOpen = Object.values(counted.unopened).reduce((sum, rows) => sum + rows, 0)
+  if (counted.found <= couldNotOpen) return { rotation: counted, isOver: true }
+  return {
+    rotation: { ...counted, pass: rotation.pass + 1, source: sources[0] ?? '', found: 0, unopened: {} },
+    isOver: false,
+  }
+}
+
+function added(
+  one: Readonly<Record<string, number>>,
+  other: Readonly<Record<string, number>>,
+): Readonly<Record<string, number>> {
+  const ids = new Set([...Object.keys(one), ...Object.keys(other)])
+  return Object.fromEntries([...ids].map((id) => [id, (one[id] ?? 0) + (other[id] ?? 0)]))
+}
