@@ -38,7 +38,9 @@ export function createScheduler(ports: SchedulePorts, settings: { concurrency: n
   const start = (connection: ScheduledConnection, heldUntilMs: number): void => {
     const lane = lanes.get(connection.providerId) ?? { waiting: [], workers: new Set<Promise<void>>() }
     lanes.set(connection.providerId, lane)
-    lane.waiting.push({ connection, heldUntilMs })
+    // A call in doubt goes before all others: the grace of its provider is running out.
+    if (connection.isInDoubt) lane.waiting.unshift({ connection, heldUntilMs })
+    else lane.waiting.push({ connection, heldUntilMs })
     if (lane.workers.size >= settings.concurrency) return
     const worker: Promise<void> = work(lane).finally(() => {
       lane.workers.delete(worker)

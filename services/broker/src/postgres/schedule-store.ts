@@ -24,7 +24,7 @@ type Columns = {
 }
 
 // The row locks live for milliseconds; what is held over the refresh is the moved time. A claimer that dies leaves rows that
-// come due again by themselves. Rows of busy providers are passed over inside the index.
+// come due again by themselves: those in doubt soon, for the sake of a short grace. Rows of busy providers are passed over inside the index.
 const claimStatement = `
   with due as (
     select tenant_id, id from connections
@@ -33,7 +33,9 @@ const claimStatement = `
     order by next_refresh_at limit :limit
     for update skip locked
   )
-  update connections c set next_refresh_at = :heldUntil
+  update connections c set next_refresh_at = case
+      when c.attempt_state in ('sent', 'in_doubt') and c.fail_count < ${hurriedTries}
+      then least(:heldUntil, :now::timestamptz + interval '5 seconds') else :heldUntil end
   from due where c.tenant_id = due.tenant_id and c.id = due.id
   returning ${columns}`
 

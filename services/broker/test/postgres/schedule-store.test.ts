@@ -47,6 +47,16 @@ describe('claims', () => {
     expect(await claim(stores.schedule, { now: heldUntil })).toHaveLength(3)
   })
 
+  test('bring a call in doubt back soon when its claimer dies too', async () => {
+    await given(2)
+    await stores.sql(`update connections set attempt_state = 'in_doubt'
+                      where id in (select id from connections limit 1)`) // prettier-ignore
+    const first = await claim(stores.schedule)
+    const again = await claim(stores.schedule, { now: new Date(now.getTime() + 5_000) })
+    expect(again.map(({ key }) => key)).toEqual(first.filter((row) => row.isInDoubt).map(({ key }) => key))
+    expect(again).toHaveLength(1)
+  })
+
   test('leave alone what somebody is refreshing', async () => {
     await given(2)
     await stores.sql(`update connections set lease_until = now() + interval '10 seconds'
