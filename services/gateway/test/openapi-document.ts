@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
+import { Ajv2020 } from 'ajv/dist/2020.js'
 import { parse } from 'yaml'
 
 type Json = null | boolean | number | string | Json[] | { [name: string]: Json }
@@ -17,7 +17,7 @@ export type Operation = {
 export function readOpenapi() {
   const text = readFileSync(new URL('../../../openapi.yaml', import.meta.url), 'utf8')
   const document = membersOf(parse(text))
-  const ajv = new (loadAjv())({ strict: false, allErrors: true, validateSchema: false, validateFormats: false })
+  const ajv = new Ajv2020({ strict: false, allErrors: true, validateSchema: false, validateFormats: false })
   ajv.addSchema(document, 'openapi')
 
   const resolve = (node: Json | undefined): Members => {
@@ -74,17 +74,3 @@ export function examplesOf(media: Members): [name: string, value: Json][] {
 
 export const membersOf = (node: Json | undefined): Members =>
   typeof node === 'object' && node !== null && !Array.isArray(node) ? node : {}
-
-type AjvClass = new (options: object) => {
-  addSchema(schema: object, name: string): void
-  compile(schema: object): {
-    (value: unknown): boolean
-    errors?: { instancePath: string; message?: string }[] | null
-  }
-}
-
-// The workspace root hoists an older ajv for a linter; the one that knows JSON Schema 2020-12 belongs to the broker.
-function loadAjv(): AjvClass {
-  const require = createRequire(new URL('../../broker/package.json', import.meta.url))
-  return (require('ajv/dist/2020.js') as { Ajv2020: AjvClass }).Ajv2020
-}
