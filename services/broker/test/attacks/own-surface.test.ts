@@ -32,7 +32,7 @@ describe('what a provider says is never repeated to anybody', () => {
     const callback = await comeBack(op, callbackUrl, cookie)
     op.provider.replies({
       ...reply,
-      body: { error: marker.replaceAll('-', ' '), error_description: marker, [marker]: 1 },
+      body: { error: `<b>${marker}</b>`, error_description: marker, [marker]: 1 },
     })
     const refresh = await refreshOf(op, id)
     expect([callback.status, refresh.status]).toEqual([302, 502])
