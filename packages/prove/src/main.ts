@@ -48,13 +48,15 @@ async function runAll(options: Options, resources: ReturnType<typeof createResou
   chmodSync(directory, 0o711)
   const logDirectory = join(directory, 'logs')
   mkdirSync(logDirectory)
-  const server = await startDatabaseServer({ dataDir: join(directory, 'postgres'), durability: 'safe', log: () => {} })
+  const dataDir = join(directory, 'postgres')
+  const server = await startDatabaseServer({ dataDir, durability: 'safe', log: () => {} })
   const results: ProofResult[] = []
   resources.add(async () => {
     await server.stop()
-    if (results.length > 0 && results.every(({ verdict }) => verdict === 'met'))
-      rmSync(directory, { recursive: true, force: true })
-    else process.stdout.write(`The brokers' logs are in ${logDirectory}\n`)
+    rmSync(dataDir, { recursive: true, force: true })
+    if (results.some(({ verdict }) => verdict === 'missed'))
+      process.stdout.write(`The brokers' logs are in ${logDirectory}\n`)
+    else rmSync(directory, { recursive: true, force: true })
   })
   for (const proof of options.chosen) {
     process.stdout.write(`\n${proof.id}  ${proof.title}\n    goal: ${proof.goal}\n`)

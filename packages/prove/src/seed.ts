@@ -30,8 +30,8 @@ export const newConnectionIds = (count: number): string[] =>
 const insertStatement = `
   insert into connections
     (tenant_id, id, workspace_id, provider_id, created_by, status, granted_scope, granted_to_client_id, granted_at_origin,
-     sealed_credentials, version, expires_at)
-  select 'default', id, 'user-1', $2, 'prove', 'active', 'api', $3, $4, sealed, 1, expires_at
+     sealed_credentials, version, expires_at, next_refresh_at)
+  select 'default', id, 'user-1', $2, 'prove', 'active', 'api', $3, $4, sealed, 1, expires_at, 'infinity'
   from unnest($1::text[], $5::bytea[], $6::timestamptz[]) as seeded (id, sealed, expires_at)`
 
 const rowsPerStatement = 1_000
