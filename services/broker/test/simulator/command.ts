@@ -1,36 +1,96 @@
+import { parseArgs } from 'node:util'
+import { parsePlan } from './faults.js'
+import { type KindName } from './provider-model.js'
+import { playSchedules } from './enumerate.js'
 import { run } from './run.js'
-import { scenarioOf } from './seeds.js'
+import { type Fixed, kindNames, replayCommand, scenarioOf, tell } from './seeds.js'
 
+// Owns the command `npm run simulate`: many seeds, the enumerated schedules, or one run told step by step.
+
+const usage = `Usage: npm run simulate -- [options]
+
+Plays the real refresh protocol against simulated replicas, a simulated database and a simulated provider, with faults.
+
+  --seeds N            plays the seeds 1 to N (100000 when nothing else is asked for)
+  --schedules          plays every single and every double fault at every provider
+  --seed N             plays one seed
+    --trace            and tells it step by step
+    --provider NAME    ${Object.values(kindNames).join(', ')}
+    --plan FAULTS      these faults and no others, such as capture.done#1:crash,acquire.done#2:freeze
+    --traffic standard the callers of the schedules instead of random ones
+
+Ends with 1 and a command that plays it again when an invariant breaks.`
+
+/** Runs the command and gives its exit code. */
 export function simulate(words: readonly string[], print: (line: string) => void): number {
-  const trace = words.includes('--trace')
-  const from = Number(words[words.indexOf('--seed') + 1])
-  const count = Number(words[words.indexOf('--seeds') + 1])
-  if (trace) {
-    const r = run({ ...scenarioOf(from), note: print })
-    print(scenarioOf(from).provider)
-    for (const v of r.violations) print(`${v.invariant} ${v.text}`)
+  const { values } = parseArgs({
+    args: [...words],
+    options: {
+      seeds: { type: 'string' },
+      schedules: { type: 'boolean', default: false },
+      seed: { type: 'string' },
+      trace: { type: 'boolean', default: false },
+      provider: { type: 'string' },
+      plan: { type: 'string' },
+      traffic: { type: 'string' },
+      help: { type: 'boolean', default: false },
+    },
+  })
+  if (values.help) {
+    print(usage)
     return 0
   }
-  const t = Date.now()
-  const tally = new Map<string, number[]>()
-  let pres = 0,
-    calls = 0
-  const verdicts: Record<string, number> = {}
-  for (let seed = 1; seed <= count; seed++) {
-    const s = scenarioOf(seed)
-    const r = run(s)
-    pres += r.journal.presentations.length
-    calls += r.journal.calls.length
-    for (const p of r.journal.presentations) verdicts[p.verdict] = (verdicts[p.verdict] ?? 0) + 1
-    for (const v of r.violations) {
-      const k = `${v.invariant} ${s.provider} ${v.text.split('\n')[0]!.replace(/\d+/g, 'N')}`
-      const list = tally.get(k) ?? []
-      list.push(seed)
-      tally.set(k, list)
-    }
+  const fixed: Fixed = {
+    provider: kindNamed(values.provider),
+    plan: values.plan === undefined ? undefined : parsePlan(values.plan),
+    traffic: values.traffic === 'standard' ? 'standard' : undefined,
   }
-  for (const [k, l] of [...tally].sort((a, b) => b[1].length - a[1].length))
-    print(`${l.length} ${k} e.g. ${l.slice(0, 4)}`)
-  print(`${count} seeds ${Date.now() - t} ms, ${pres} presentations, ${calls} calls ${JSON.stringify(verdicts)}`)
+  if (values.seed !== undefined) return playOne(Number(values.seed), fixed, values.trace ? 'told' : 'judged', print)
+  if (values.schedules) return playAllSchedules(print)
+  return playSeeds(Number(values.seeds ?? 100_000), fixed, print)
+}
+
+function kindNamed(name: string | undefined): KindName | undefined {
+  const kind = kindNames.find((each) => each === name)
+  if (name !== undefined && kind === undefined) throw new Error(`no such provider: ${name}`)
+  return kind
+}
+
+function playOne(seed: number, fixed: Fixed, how: 'told' | 'judged', print: (line: string) => void): number {
+  const { violations } = run(how === 'told' ? { ...scenarioOf(seed, fixed), note: print } : scenarioOf(seed, fixed))
+  for (const { invariant, text } of violations) print(`${invariant} broken: ${text}`)
+  if (violations.length === 0) print(`seed ${seed} (${scenarioOf(seed, fixed).provider}): every invariant holds`)
+  return violations.length === 0 ? 0 : 1
+}
+
+function playSeeds(count: number, fixed: Fixed, print: (line: string) => void): number {
+  const startedAtMs = performance.now()
+  let refreshes = 0
+  for (let seed = 1; seed <= count; seed++) {
+    const { violations, journal } = run(scenarioOf(seed, fixed))
+    refreshes += journal.presentations.length
+    if (violations.length > 0) {
+      print(tell(seed, fixed))
+      return 1
+    }
+    if (seed % 25_000 === 0) print(`${seed} of ${count} seeds`)
+  }
+  const seconds = ((performance.now() - startedAtMs) / 1000).toFixed(1)
+  print(`${count} seeds, ${refreshes} calls of the provider, every invariant holds (${seconds} s)`)
+  return 0
+}
+
+function playAllSchedules(print: (line: string) => void): number {
+  for (const provider of kindNames) {
+    let count = 0
+    for (const { plan, violations } of playSchedules(provider)) {
+      count++
+      if (violations.length === 0) continue
+      for (const { invariant, text } of violations) print(`${invariant} broken: ${text}`)
+      print(`again: ${replayCommand(1, { provider, plan, traffic: 'standard' })}`)
+      return 1
+    }
+    print(`${provider}: ${count} schedules of one and two faults, every invariant holds`)
+  }
   return 0
 }

@@ -3,15 +3,19 @@ import { type RefreshEffect, type RefreshEvent, refreshTimes } from '../../src/d
 import { type Protocol, protocol } from './protocol.js'
 import { statements } from './row-model.js'
 import type { Violation } from './invariants.js'
+import { parsePlan } from './faults.js'
+import type { Fixed } from './seeds.js'
 
 // Owns the protocol with one of its defences taken out, each by replacing a rule from outside. A simulator that lets one of
 // them pass proves nothing.
 
 export type Defect = {
   title: string
-  /** The invariants of which at least one must break. */
-  breaks: readonly Violation['invariant'][]
+  /** The invariant that must break. */
+  breaks: Violation['invariant']
   protocol: Protocol
+  /** Where chance would take too long: the provider and the faults that bring it to light. */
+  hunt?: Pick<Fixed, 'provider' | 'plan'>
 }
 
 const withStatements = (replaced: Partial<Protocol['statements']>): Protocol => ({
@@ -41,7 +45,7 @@ const skipping = (skips: (effect: RefreshEffect, event: RefreshEvent) => Refresh
 export const defects: readonly Defect[] = [
   {
     title: 'the fence at capture',
-    breaks: ['I4'],
+    breaks: 'I3',
     protocol: withStatements({
       capture(row, server, held, credentials) {
         return statements.capture(row, server, { ...held, fence: row.fence }, credentials)
@@ -50,7 +54,7 @@ export const defects: readonly Defect[] = [
   },
   {
     title: 'the lease',
-    breaks: ['I1'],
+    breaks: 'I1',
     protocol: withStatements({
       view: (row, server, looksAtOwner) => ({ ...statements.view(row, server, looksAtOwner), isLeased: false }),
       acquire(row, server, wish) {
@@ -61,7 +65,7 @@ export const defects: readonly Defect[] = [
   },
   {
     title: 'the merge rule',
-    breaks: ['I4'],
+    breaks: 'I4',
     protocol: {
       ...protocol,
       merge: (held, answer, receivedAtMs, fallback) => ({
@@ -72,44 +76,51 @@ export const defects: readonly Defect[] = [
   },
   {
     title: 'the order capture before judge',
-    breaks: ['I1'],
+    breaks: 'I1',
     protocol: judgingFirst(),
   },
   {
     title: 'the second look before a dead grant is believed',
-    breaks: ['I5'],
+    breaks: 'I5',
+    hunt: { provider: 'single_use', plan: parsePlan('capture.before#1:freeze,call.sent#2:processed_late') },
     protocol: skipping((effect, event) =>
       effect.do === 'seek_orphan' && event.type === 'declined' ? { type: 'no_orphan' } : undefined,
     ),
   },
   {
     title: 'the check before sending',
-    breaks: ['I1'],
+    breaks: 'I1',
     protocol: { ...protocol, maySend: () => true },
   },
   {
     title: 'the rule that a strict provider’s lease ends by time only',
-    breaks: ['I1'],
+    breaks: 'I1',
     protocol: {
       ...withEffects((effect) =>
-        effect.do === 'release' && effect.attempt === 'in_doubt' ? { ...effect, backoffMs: refreshTimes.settleMs } : effect,
+        effect.do === 'release' && effect.attempt === 'in_doubt'
+          ? { ...effect, backoffMs: refreshTimes.settleMs }
+          : effect,
       ),
       policyOf: (policy) => ({ ...policy, graceMs: Math.max(policy.graceMs, 1) }),
     },
   },
   {
     title: 'a lease longer than the call',
-    breaks: ['I1'],
+    breaks: 'I1',
     protocol: { ...protocol, leaseMs: 2_000 },
   },
   {
     title: 'the orphans',
-    breaks: ['I5', 'I4'],
+    breaks: 'I4',
     protocol: skipping((effect) => (effect.do === 'file_orphan' ? { type: 'filed' } : undefined)),
   },
   {
     title: 'the rule that an orphan older than what is stored is superseded',
-    breaks: ['I1', 'I4', 'I5'],
+    breaks: 'I1',
+    hunt: {
+      provider: 'grace_same',
+      plan: parsePlan('call.before#1:session_lost,capture.before#1:nap,call.sent#4:request_lost'),
+    },
     protocol: withStatements({
       findOrphan: (row, server, belowFence) =>
         statements.findOrphan({ ...row, credentialsFence: 0, orphans: row.orphans }, server, belowFence),
@@ -117,27 +128,28 @@ export const defects: readonly Defect[] = [
   },
   {
     title: 'the doubt about an orphan that others have outlived',
-    breaks: ['I5'],
+    breaks: 'I5',
     protocol: withEffects((effect) => (effect.do === 'settle' ? { ...effect, attempt: 'idle' } : effect)),
   },
   {
     title: 'the pause after a call in doubt at a strict provider',
-    breaks: ['I1'],
+    breaks: 'I1',
     protocol: withEffects((effect) => (effect.do === 'release' ? { ...effect, backoffMs: 0 } : effect)),
   },
   {
     title: 'the pause for stragglers within the grace',
-    breaks: ['I1'],
+    breaks: 'I1',
+    hunt: { provider: 'grace_same', plan: parsePlan('call.sent#1:processed_late') },
     protocol: withEffects((effect) => (effect.do === 'settle' ? { ...effect, backoffMs: 0 } : effect)),
   },
   {
     title: 'the memory of a call in doubt',
-    breaks: ['I5'],
+    breaks: 'I5',
     protocol: withEffects((effect) => (effect.do === 'release' ? { ...effect, attempt: 'idle' } : effect)),
   },
   {
     title: 'the write-ahead mark of a call',
-    breaks: ['I5'],
+    breaks: 'I5',
     protocol: withStatements({
       acquire(row, server, wish) {
         const lease = statements.acquire(row, server, wish)
@@ -148,7 +160,7 @@ export const defects: readonly Defect[] = [
   },
   {
     title: 'the mark of an answer that nobody judged yet',
-    breaks: ['I3'],
+    breaks: 'I3',
     protocol: withStatements({
       capture(row, server, held, credentials) {
         const outcome = statements.capture(row, server, held, credentials)
@@ -158,22 +170,35 @@ export const defects: readonly Defect[] = [
     }),
   },
   {
+    title: 'the return of a lease that was wanted to judge what somebody has judged',
+    breaks: 'I6',
+    protocol: {
+      ...protocol,
+      step: (state, event) => step(state.at === 'acquiring' ? { ...state, seen: 'idle' } : state, event),
+    },
+  },
+  {
+    title: 'forgetting what an earlier lease of the same flight brought',
+    breaks: 'I3',
+    protocol: { ...protocol, forget: () => undefined },
+  },
+  {
     title: 'the fence at settling',
-    breaks: ['I1', 'I2', 'I6'],
+    breaks: 'I5',
     protocol: withStatements({
       settle: (row, server, _fence, how) => statements.settle(row, server, row.fence, how),
     }),
   },
   {
     title: 'the fence at releasing',
-    breaks: ['I1', 'I2'],
+    breaks: 'I5',
     protocol: withStatements({
       release: (row, server, _fence, how) => statements.release(row, server, row.fence, how),
     }),
   },
   {
     title: 'the compare-and-set on the version',
-    breaks: ['I1', 'I2', 'I6'],
+    breaks: 'I6',
     protocol: withStatements({
       acquire: (row, server, wish) => statements.acquire(row, server, { ...wish, version: row.version }),
     }),

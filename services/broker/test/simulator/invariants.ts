@@ -45,8 +45,9 @@ const reuse: Check = (cluster) => unexcused(cluster, 'reuse')
 
 const repetition: Check = (cluster) => unexcused(cluster, 'forgiven')
 
-const serving: Check = ({ journal }) =>
-  journal.calls.flatMap(({ answer, process, floorVersion }) => {
+const serving: Check = ({ journal }) => [
+  ...journal.outdated,
+  ...journal.calls.flatMap(({ answer, process, floorVersion }) => {
     if (answer?.kind !== 'served') return []
     const { accessToken, version } = answer
     return [
@@ -54,13 +55,15 @@ const serving: Check = ({ journal }) =>
       ...(isHeaderSafe(accessToken) ? [] : [`${process} serves a token the judge refuses`]),
       ...(version >= floorVersion ? [] : [`${process} serves version ${version} after ${floorVersion} was judged good`]), // prettier-ignore
     ]
-  })
+  }),
+]
 
 /** A refresh token the provider holds valid that we hold too, or lost to a fault; and no answer in hand is dropped. */
 const holding: Check = (cluster) => {
   const { provider, row, journal } = cluster
   const [dropped] = journal.attempts.filter(
-    ({ fencedAtMs, storedAtMs, hiddenBy }) => fencedAtMs !== undefined && storedAtMs === undefined && hiddenBy !== 'crash',
+    ({ fencedAtMs, storedAtMs, hiddenBy }) =>
+      fencedAtMs !== undefined && storedAtMs === undefined && hiddenBy !== 'crash',
   )
   if (dropped !== undefined) return [`the answer that came back under fence ${dropped.fence} was dropped`]
   const held = row.credentials.refreshToken ?? 'none'

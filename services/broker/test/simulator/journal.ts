@@ -47,7 +47,7 @@ export type Call = {
   readonly life: number
   readonly demand: Demand['kind']
   readonly askedAtMs: number
-  /** The newest version that was judged good when the caller asked. */
+  /** The newest version that had been judged good when the caller asked, save for what was still on the way to others. */
   readonly floorVersion: number
   answer: { kind: 'served'; accessToken: string; version: number } | { kind: 'refused'; reason: string } | undefined
 }
@@ -64,9 +64,12 @@ export type Journal = {
   readonly presentations: Presentation[]
   readonly calls: Call[]
   readonly settlements: Settlement[]
+  /** Flights that answered with less than they had last seen. */
+  readonly outdated: string[]
   /** The access token that was stored as each version. */
   readonly stored: Map<number, string>
-  judgedVersion: number
+  /** When each version was judged good, oldest first. */
+  readonly judged: { atMs: number; version: number }[]
 }
 
 export const newJournal = (): Journal => ({
@@ -74,6 +77,7 @@ export const newJournal = (): Journal => ({
   presentations: [],
   calls: [],
   settlements: [],
+  outdated: [],
   stored: new Map([[1, 'a1']]),
-  judgedVersion: 1,
+  judged: [{ atMs: 0, version: 1 }],
 })

@@ -2,6 +2,7 @@ import { mergeAnswer } from '../../src/domain/credentials.js'
 import type { RefreshPolicy } from '../../src/domain/provider.js'
 import { step } from '../../src/domain/refresh-machine.js'
 import { refreshTimes } from '../../src/domain/refresh-protocol.js'
+import type { Attempt } from './attempt.js'
 import { type Statements, statements } from './row-model.js'
 
 /** The rules under test. A deliberate defect (defects.ts) replaces one of them. */
@@ -12,6 +13,8 @@ export type Protocol = {
   leaseMs: number
   /** The pre-send check, given the time since the lease was asked for. */
   maySend(elapsedMs: number): boolean
+  /** Forgets what an earlier lease of the same attempt brought; called at each look at the row. */
+  forget(attempt: Attempt): void
   /** What the machine is told of the provider. */
   policyOf(policy: RefreshPolicy): RefreshPolicy
 }
@@ -22,5 +25,8 @@ export const protocol: Protocol = {
   statements,
   leaseMs: refreshTimes.leaseMs,
   maySend: (elapsedMs) => elapsedMs < refreshTimes.leaseMs - refreshTimes.callDeadlineMs,
+  forget(attempt) {
+    attempt.grant = attempt.orphan = attempt.stored = undefined
+  },
   policyOf: (policy) => policy,
 }

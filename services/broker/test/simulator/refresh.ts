@@ -59,7 +59,7 @@ function* viewRow(attempt: Attempt, looksAtOwner: boolean): Routine<RefreshEvent
   const { replica } = attempt
   const { protocol, world } = replica.cluster
   const row = yield* execute(replica, places.view, (at, server) => protocol.statements.view(at, server, looksAtOwner))
-  attempt.grant = attempt.orphan = attempt.stored = undefined
+  protocol.forget(attempt)
   attempt.row = row
   const { expiresAtMs, refreshToken } = row.credentials
   return {
@@ -148,7 +148,7 @@ function* settleLease(attempt: Attempt, effect: RefreshEffect & { do: 'settle' }
     const done = protocol.statements.settle(row, server, record.fence, effect)
     if (done === 'fenced') return done
     if (record.adoption === 'unsettled') record.adoption = 'settled'
-    if (reason === undefined) journal.judgedVersion = row.version
+    if (reason === undefined) journal.judged.push({ atMs: world.nowMs, version: row.version })
     else journal.settlements.push({ attempt: record, reason, hadOrphan: hasValidOrphan(attempt, row) })
     return done
   })

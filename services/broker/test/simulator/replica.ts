@@ -17,6 +17,9 @@ export type Flight = { outcome: Outcome | undefined; readonly waiting: ((cause: 
 /** A caller that wants a token: `fresh` reads one, `newer_than` forces a refresh. */
 export type Request = { kind: 'fresh'; minTtlMs: number } | { kind: 'newer_than'; ifVersion: number | undefined }
 
+/** Who joins a flight gets what it brings, also when others have moved on while that was on its way from the database. */
+const staleMs = 1_000
+
 /** Sends a caller to a replica; one that is down answers nobody. */
 export function receive(replica: Replica, request: Request): Call {
   const { world, journal } = replica.cluster
@@ -25,7 +28,7 @@ export function receive(replica: Replica, request: Request): Call {
     life: replica.process.life,
     demand: request.kind,
     askedAtMs: world.nowMs,
-    floorVersion: journal.judgedVersion,
+    floorVersion: journal.judged.findLast(({ atMs }) => atMs <= world.nowMs - staleMs)?.version ?? 1,
     answer: replica.process.isUp ? undefined : { kind: 'refused', reason: 'down' },
   }
   journal.calls.push(call)
@@ -132,7 +135,12 @@ function* run(replica: Replica, demand: Demand): Routine<Outcome> {
     if (grant !== undefined && grant.answer.accessToken === undefined)
       return { kind: 'refused', reason: 'provider_bad_response' }
     if (row === undefined) throw new Error('a refresh ended without a look')
-    return { kind: 'granted', grant: stored ?? { credentials: row.credentials, version: row.version } }
+    const brought = stored ?? { credentials: row.credentials, version: row.version }
+    if (brought.version < row.version)
+      replica.cluster.journal.outdated.push(
+        `${replica.process.name} answers ${brought.version} having seen ${row.version}`,
+      )
+    return { kind: 'granted', grant: brought }
   } catch (error) {
     return refusalFor(error)
   }

@@ -30,7 +30,7 @@ export const standardTraffic: readonly Arrival[] = [
   ...[0, 1, 2].map((replica) => ({ atMs: replica * 3, replica, request: fresh, usesLastVersion: false })),
   { atMs: 2_500, replica: 1, request: fresh, usesLastVersion: false },
   { atMs: 17_000, replica: 2, request: fresh, usesLastVersion: false },
-  { atMs: 30_000, replica: 0, request: forced, usesLastVersion: false },
+  { atMs: 30_000, replica: 0, request: forced, usesLastVersion: true },
   { atMs: 30_020, replica: 1, request: forced, usesLastVersion: true },
   { atMs: 110_000, replica: 2, request: fresh, usesLastVersion: false },
 ]

@@ -1,0 +1,55 @@
+import { type Fault, type Place, type PlannedFault, plannedFaults, places } from './faults.js'
+import type { KindName } from './provider-model.js'
+import { run } from './run.js'
+import { scenarioOf } from './seeds.js'
+
+// Owns the fault schedules that are played one by one: every fault at every boundary of the first refresh, and after each
+// of them every fault at every boundary that is passed then.
+
+export type Schedule = { plan: readonly PlannedFault[]; violations: ReturnType<typeof run>['violations'] }
+
+const standardSeed = 1
+
+/** A boundary passed more often than this by then only repeats what was tried. */
+const occurrences = 2
+
+const polls: ReadonlySet<Place> = new Set([places.read.before, places.read.done, places.view.before, places.view.done])
+
+/** As second faults these stand for their longer kin: a nap, a doze and a lost session do less than what follows them. */
+const secondFaults: ReadonlySet<Fault> = new Set(['nap', 'doze', 'session_lost'])
+
+/** Plays every single and every double fault at one provider. The clean run comes first. */
+export function* playSchedules(provider: KindName): Generator<Schedule> {
+  const clean = play(provider, [])
+  yield clean
+  for (const first of boundaries(clean.passed, 0, 1))
+    for (const fault of first.place.faults) {
+      const single = { place: first.place.name, occurrence: first.occurrence, fault }
+      const alone = play(provider, [single])
+      yield alone
+      for (const second of boundaries(alone.passed, first.index + 1, occurrences))
+        for (const other of second.place.faults)
+          if (!secondFaults.has(other))
+            yield play(provider, [single, { place: second.place.name, occurrence: second.occurrence, fault: other }])
+    }
+}
+
+function play(provider: KindName, plan: readonly PlannedFault[]): Schedule & { passed: readonly Place[] } {
+  const faults = plannedFaults(plan)
+  const scenario = { ...scenarioOf(standardSeed, { provider, traffic: 'standard' }), faults: () => faults }
+  return { plan, violations: run(scenario).violations, passed: faults.passed }
+}
+
+type Boundary = { place: Place; occurrence: number; index: number }
+
+function boundaries(passed: readonly Place[], from: number, upTo: number): Boundary[] {
+  const counts = new Map<Place, number>()
+  const found: Boundary[] = []
+  passed.forEach((place, index) => {
+    const occurrence = (counts.get(place) ?? 0) + 1
+    counts.set(place, occurrence)
+    const isWorthIt = occurrence <= upTo && (!polls.has(place) || occurrence === 1)
+    if (index >= from && isWorthIt) found.push({ place, occurrence, index })
+  })
+  return found
+}
