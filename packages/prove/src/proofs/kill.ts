@@ -13,8 +13,10 @@ export const killGrace: Proof = {
   goal: '200 random SIGKILLs, about one a second, 600 busy connections: 0 lost, 0 failed reads',
   deadlineMinutes: 15,
   async run(run) {
-    const { result, deaths } = await killRandomly(run, 30_000)
+    const { stage, result, deaths } = await killRandomly(run, 30_000)
     const { ledger, reads } = result
+    const presentations = await stage.provider.presentations('busy')
+    const lost = Object.values(ledger.declared).flat()
     return [
       exactly('SIGKILLs', run.scaled(200, 3), deaths.length),
       exactly('connections that hold the current refresh token', result.connections.length, ledger.intact),
@@ -23,6 +25,7 @@ export const killGrace: Proof = {
       none('failed reads', { ...reads.failed, ...reads.attention }),
       ...shownOf(result),
       shown('recovered inside the grace', result.presentedAgain),
+      ...lost.map((id) => shown('lost', retriesOf(familyOf(result, id), presentations, deaths))),
     ]
   },
 }
@@ -57,6 +60,17 @@ export const killStrict: Proof = {
       ...shownOf(result),
     ]
   },
+}
+
+/** How often and for how long the last refresh token of a family was presented, and how many of those who did were killed. */
+function retriesOf(family: string, presentations: readonly Presentation[], deaths: readonly Death[]): string {
+  const ofFamily = presentations.filter(({ refreshToken }) => refreshToken.startsWith(`rt_${family}_`))
+  const lastToken = ofFamily.at(-1)?.refreshToken
+  const tries = ofFamily.filter(({ refreshToken }) => refreshToken === lastToken)
+  const firstMs = tries[0]?.atMs ?? 0
+  const killed = tries.filter(({ from }) => deaths.some(({ incarnation }) => from.includes(`//${incarnation}.`)))
+  const times = tries.map(({ atMs }) => `${Math.round((atMs - firstMs) / 100) / 10} s`)
+  return `presented after ${times.join(', ')}; ${killed.length} of these processes were killed at some time`
 }
 
 async function killRandomly(
