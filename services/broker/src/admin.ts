@@ -6,6 +6,7 @@ import { Command, CommanderError, Option } from 'commander'
 import { parseDatabaseConfig } from './database-config.js'
 import { parseKeysConfig } from './keys-config.js'
 import type { Role } from './domain/caller.js'
+import { doubtRestored } from './flows/doubt-restored.js'
 import { createKey, revokeKey, type Operator } from './flows/manage-clients.js'
 import type { ListedKey, Ports } from './flows/ports.js'
 import { createAuditStore } from './postgres/audit-store.js'
@@ -14,6 +15,7 @@ import { describeConnectionTrouble } from './postgres/connection-trouble.js'
 import { createCanaryStore } from './postgres/canary-store.js'
 import { type Database, openDatabase } from './postgres/database.js'
 import { createResealStore } from './postgres/reseal-store.js'
+import { createRestoreStore } from './postgres/restore-store.js'
 import { createReporting } from './reporting.js'
 import { adjustRotation, type RotateOptions, rotateKeys, type Terminal } from './rotate-keys-command.js'
 import { createVault } from './vault/vault.js'
@@ -121,6 +123,17 @@ const rotate = (options: RotateOptions): Promise<void> =>
     await rotateKeys(ports, { ...operator, tenantId: undefined }, options, terminal)
   })
 
+const doubt = (options: { json?: true }): Promise<void> =>
+  withPorts(async ({ database, report }) => {
+    const ports = { restore: createRestoreStore(database), report }
+    const startedAtMs = performance.now()
+    const showLater = (marked: number): void => {
+      if (performance.now() - startedAtMs > 2_000) terminal.showProgress(`${marked} connections marked`)
+    }
+    const marked = await doubtRestored(ports, { ...operator, tenantId: undefined }, showLater)
+    print(options.json ? JSON.stringify({ marked }) : `${marked} connections of rotating providers are in doubt now`)
+  })
+
 const print = (line: string): void => void process.stdout.write(`${line}\n`)
 
 const createExamples = `
@@ -161,6 +174,11 @@ function describeCommands(): Command {
     .option('--tenant <name>', 'only those of one tenant')
     .option('--json', 'print an array')
     .action(list)
+  program
+    .command('restore-doubt')
+    .description('After a restore from a backup, before the brokers start: mark grants that may have rotated since')
+    .option('--json', 'print {"marked"}')
+    .action(doubt)
   program
     .command('rotate-keys')
     .description('Seal everything anew under ENCRYPTION_KEY, while the brokers work; needs the keys of the brokers')

@@ -16,6 +16,7 @@ import { createCanaryStore } from './postgres/canary-store.js'
 import { createResealStore } from './postgres/reseal-store.js'
 import { createStores } from './postgres/create-stores.js'
 import { openDatabase } from './postgres/database.js'
+import { createHousekeepingStore } from './postgres/housekeeping-store.js'
 import { createReporting } from './reporting.js'
 import { observeVault } from './vault/observe-vault.js'
 import { createVault } from './vault/vault.js'
@@ -87,6 +88,7 @@ export async function startBroker(config: Config, log: Logger, now: () => Date =
   const background = createBackgroundWork({
     ports: { ...ports, refresher },
     rotation: { reseal: createResealStore(database), canaries, vault, report: reporting.report },
+    housekeeping: { housekeeping: createHousekeepingStore(database), countHandled: reporting.countHandled },
     usage,
     config,
     ourselves,

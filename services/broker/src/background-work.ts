@@ -5,6 +5,7 @@ import type { Actor } from './domain/events.js'
 import type { Ports } from './flows/ports.js'
 import type { Refresher } from './flows/refresh-token.js'
 import type { UsageSampler } from './flows/sample-usage.js'
+import { housekeep } from './flows/housekeep.js'
 import { rotateForAWhile, type RotationPorts } from './flows/rotate-keys.js'
 import { createScheduler } from './flows/schedule-refresh.js'
 
@@ -23,13 +24,14 @@ const rotationIntervalMs = 1_000
 export function createBackgroundWork(options: {
   ports: Ports & { refresher: Refresher }
   rotation: RotationPorts
+  housekeeping: Parameters<typeof housekeep>[0]
   usage: UsageSampler
   config: Config
   /** The actor of what happens without a request. */
   ourselves: Actor
   log: Logger
 }): BackgroundWork {
-  const { ports, rotation, usage, config, ourselves, log } = options
+  const { ports, rotation, housekeeping, usage, config, ourselves, log } = options
   const { isOn, intervalMs, concurrencyPerProvider } = config.scheduler
   // Half of what a provider is asked at once is left to callers who wait.
   const scheduler = createScheduler(ports, { concurrency: Math.ceil(concurrencyPerProvider / 2) })
@@ -38,6 +40,8 @@ export function createBackgroundWork(options: {
     start() {
       repeating.push(repeat('usage', usageIntervalMs, log, () => usage.flush()))
       repeating.push(repeat('rotation', rotationIntervalMs, log, () => rotateForAWhile(rotation, ourselves)))
+      const tidy = (): Promise<unknown> => housekeep(housekeeping, config.housekeeping)
+      repeating.push(repeat('housekeeping', config.housekeeping.intervalMs, log, tidy))
       if (isOn) repeating.push(repeat('scheduler', intervalMs, log, () => scheduler.tick()))
     },
     async stop() {

@@ -32,6 +32,7 @@ export type Config = Readonly<{
   egressAllowedPrivateNetworks: string[]
   auditReads: 'batched' | 'strict'
   scheduler: SchedulerConfig
+  housekeeping: HousekeepingConfig
   logLevel: string
   drainDeadlineMs: number
   /** One sentence per defence that is switched off, for the log at start. */
@@ -45,13 +46,16 @@ export type SchedulerConfig = Readonly<{
   ratePerProvider: number
 }>
 
+/** `auditDays` 0 = for ever. */
+export type HousekeepingConfig = Readonly<{ intervalMs: number; credentialsDays: number; auditDays: number }>
+
 /** Every variable the broker reads; each may come from a file through `NAME_FILE`. */
 export const configNames = [
   ...databaseNames, 'PORT', 'METRICS_PORT', 'BASE_URL', 'REDIRECT_PATH', 'DATABASE_POOL_SIZE',
   'DATABASE_PREPARED_STATEMENTS', 'ENCRYPTION_KEY', 'ENCRYPTION_KEYS_RETIRED', 'STATE_KEY', 'STATE_KEYS_RETIRED', 'API_KEY',
   'API_KEYS', 'REQUIRE_API_KEY', 'ALLOWED_CIDRS', 'REQUIRE_ALLOWLIST', 'TRUSTED_PROXIES', 'ENFORCE_RETURN_URL',
   'ALLOWED_RETURN_DOMAINS', 'CONSENT_BINDING', 'EGRESS_ALLOW_PRIVATE_NETWORKS', 'AUDIT_READS', 'SCHEDULER',
-  'SCHEDULER_INTERVAL_MS', 'REFRESH_CONCURRENCY_PER_PROVIDER', 'REFRESH_RATE_PER_PROVIDER', 'LOG_LEVEL', 'DRAIN_DEADLINE_MS', 'REDIS_URL',
+  'SCHEDULER_INTERVAL_MS', 'REFRESH_CONCURRENCY_PER_PROVIDER', 'REFRESH_RATE_PER_PROVIDER', 'HOUSEKEEPING_INTERVAL_MS', 'RETENTION_DAYS', 'AUDIT_RETENTION_DAYS', 'LOG_LEVEL', 'DRAIN_DEADLINE_MS', 'REDIS_URL',
 ] as const // prettier-ignore
 
 const portRange = { min: 0, max: 65_535 }
@@ -81,6 +85,7 @@ export function parseConfig(
     egressAllowedPrivateNetworks: read('EGRESS_ALLOW_PRIVATE_NETWORKS', fields.networks, []),
     auditReads: read('AUDIT_READS', fields.oneOf(['batched', 'strict'], 'batched'), 'strict'),
     scheduler: readScheduler(read),
+    housekeeping: readHousekeeping(read),
     logLevel: read('LOG_LEVEL', fields.oneOf(logLevels, 'info'), 'info'),
     drainDeadlineMs: read('DRAIN_DEADLINE_MS', fields.wholeNumber({ min: 0, max: 600_000 }).default(25_000), 0),
     warnings,
@@ -146,6 +151,14 @@ function readScheduler(read: Read): SchedulerConfig {
       1,
     ),
     ratePerProvider: read('REFRESH_RATE_PER_PROVIDER', fields.wholeNumber({ min: 1, max: 10_000 }).default(50), 1),
+  }
+}
+
+function readHousekeeping(read: Read): HousekeepingConfig {
+  return {
+    intervalMs: read('HOUSEKEEPING_INTERVAL_MS', fields.wholeNumber({ min: 10, max: 86_400_000 }).default(60_000), 0),
+    credentialsDays: read('RETENTION_DAYS', fields.wholeNumber({ min: 1, max: 3_650 }).default(30), 1),
+    auditDays: read('AUDIT_RETENTION_DAYS', fields.wholeNumber({ min: 0, max: 36_500 }).default(365), 0),
   }
 }
 

@@ -2,6 +2,7 @@ import { durationBucketsSeconds, type FinishedRequest, type Logger, type Metrics
 import client from 'prom-client'
 import type { AuditEntry, BrokerEvent, EventType } from './domain/events.js'
 import type { AuditStore, Report } from './flows/ports.js'
+import type { HousekeepingTask } from './flows/ports/housekeeping.js'
 
 // Owns the audit row, the counter and the log line of everything that happens: made here and nowhere else.
 // Does not own the vocabulary (domain/events.ts).
@@ -9,6 +10,8 @@ import type { AuditStore, Report } from './flows/ports.js'
 export type Reporting = {
   report: Report
   observeRequest(finished: FinishedRequest): void
+  /** Rows that housekeeping has thrown away. */
+  countHandled(task: HousekeepingTask, rows: number): void
   observeDiscovery(outcome: 'success' | 'error', seconds: number): void
   observeVerification(outcome: 'success' | 'error', seconds: number): void
 }
@@ -60,6 +63,7 @@ export function createReporting(options: {
     report,
     observeRequest: ({ method, route, status, durationSeconds }) =>
       metrics.requests.observe({ method, route, status: String(status) }, durationSeconds),
+    countHandled: (task, rows) => metrics.housekeeping.inc({ task }, rows),
     observeDiscovery: (result, seconds) => {
       metrics.discoveries.inc({ result })
       if (result === 'success') metrics.discoverySeconds.observe(seconds)
@@ -139,6 +143,7 @@ function createMetrics(registry: MetricsRegistry) {
     auditFailures: counter('audit_write_failures_total', 'Audit rows that could not be written'),
     discoveries: counter('oidc_discovery_total', 'Metadata fetches', ['result']),
     discoverySeconds: histogram('oidc_discovery_duration_seconds', 'Duration of successful metadata fetches'),
+    housekeeping: counter('housekeeping_rows_total', 'Rows handled by housekeeping', ['task']),
     verifications: counter('oidc_verifications_total', 'id_token verifications', ['result']),
     verificationSeconds: histogram(
       'oidc_verification_duration_seconds',

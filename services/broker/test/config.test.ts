@@ -43,6 +43,7 @@ test('the minimal environment has every defence on and nothing to warn of (fault
     consentBinding: 'browser',
     egressAllowedPrivateNetworks: [],
     auditReads: 'batched',
+    housekeeping: { intervalMs: 60_000, credentialsDays: 30, auditDays: 365 },
     scheduler: { isOn: true, intervalMs: 1000, concurrencyPerProvider: 20, ratePerProvider: 50 },
     logLevel: 'info',
     drainDeadlineMs: 25_000,

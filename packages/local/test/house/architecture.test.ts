@@ -17,7 +17,7 @@ const rooms: readonly Room[] = [
   { folder: 'services/broker/src/domain', may: ['./', 'node:crypto', '@dromos/contract', 'zod', 'ajv', 'ajv-formats'] },
   { folder: 'services/broker/src/flows', may: ['./', 'node:crypto', '@dromos/contract', 'services/broker/src/domain'] },
   { folder: 'services/broker/src/vault', may: ['./', 'node:', '@dromos/contract', 'services/broker/src/domain', 'services/broker/src/flows/ports.ts'] },
-  { folder: 'services/broker/src/postgres', may: ['./', 'node:', '@dromos/contract', '@dromos/runtime', 'knex', 'pg', 'zod', 'services/broker/src/domain', 'services/broker/src/flows/ports.ts'] },
+  { folder: 'services/broker/src/postgres', may: ['./', 'node:', '@dromos/contract', '@dromos/runtime', 'knex', 'pg', 'zod', 'services/broker/src/domain', 'services/broker/src/flows/ports.ts', 'services/broker/src/flows/ports'] },
   { folder: 'services/broker/src/oauth', may: ['./', 'node:', '@dromos/contract', '@dromos/runtime', 'openid-client', 'jose', 'undici', 'ipaddr.js', 'zod', 'services/broker/src/domain', 'services/broker/src/flows/ports.ts'] },
   { folder: 'services/broker/src/http', may: ['./', 'node:', '@dromos/contract', '@dromos/runtime', 'express', 'cookie', 'zod', 'services/broker/src/domain', 'services/broker/src/flows', 'services/broker/src/config.ts', 'services/broker/src/reporting.ts'] },
   { folder: 'services/gateway/src/http', may: ['./', 'node:', '@dromos/contract', '@dromos/runtime', 'express', 'zod', 'services/gateway/src'] },

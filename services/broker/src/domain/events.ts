@@ -47,6 +47,7 @@ export type EventType =
   | 'access_refused'
   | 'integrity_error'
   | 'encryption_key.rotated'
+  | 'restore.doubted'
   | 'egress_refused'
 
 export type BrokerEvent = {

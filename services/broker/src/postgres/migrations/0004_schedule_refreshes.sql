@@ -38,3 +38,7 @@ create table reseal_progress (
   finished_at timestamptz,
   constraint reseal_progress_rate check (rows_per_second between 1 and 100000)
 );
+
+-- what housekeeping looks for; nothing is in it that was shredded already
+create index connections_dead on connections (updated_at)
+  where status in ('attention', 'failed', 'revoked') and sealed_credentials is not null;

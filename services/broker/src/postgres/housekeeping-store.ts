@@ -1,0 +1,48 @@
+import type { HousekeepingStore, HousekeepingTask } from '../flows/ports/housekeeping.js'
+import type { Database } from './database.js'
+import { query } from './query.js'
+
+// Each statement takes at most `limit` rows and passes over what somebody else holds, so that replicas share the work.
+
+const isOld = (column: string): string => `${column} < now() - make_interval(days => :days)`
+
+const deletion = (table: string, key: readonly string[], where: string): string => `
+  with old as (select ${key.join(', ')} from ${table} where ${where} limit :limit for update skip locked)
+  delete from ${table} t using old where ${key.map((name) => `t.${name} = old.${name}`).join(' and ')} returning 1 as one`
+
+const statements: Readonly<Record<HousekeepingTask, string>> = {
+  // The answer of a key is promised for a day, whatever else is kept for longer.
+  idempotency_keys: deletion(
+    'idempotency_keys',
+    ['tenant_id', 'client_id', 'key_digest'],
+    `created_at < now() - interval '24 hours' and :days::int >= 0`,
+  ),
+  consents: deletion('authorization_requests', ['tenant_id', 'id'], isOld('expires_at')),
+  abandoned_connections: deletion(
+    'connections',
+    ['tenant_id', 'id'],
+    `status = 'pending' and ${isOld('consent_expires_at')}`,
+  ),
+  orphans: deletion(
+    'credential_orphans',
+    ['tenant_id', 'connection_id', 'fence'],
+    `adopted_at < now() - interval '1 day' or ${isOld('created_at')}`,
+  ),
+  dead_credentials: `
+    with old as (
+      select tenant_id, id from connections
+      where status in ('attention', 'failed', 'revoked') and sealed_credentials is not null and ${isOld('updated_at')}
+      order by updated_at limit :limit for update skip locked
+    ), orphans as (
+      delete from credential_orphans o using old where o.tenant_id = old.tenant_id and o.connection_id = old.id
+    )
+    update connections c set sealed_credentials = null, expires_at = null, refresh_expires_at = null
+    from old where c.tenant_id = old.tenant_id and c.id = old.id returning 1 as one`,
+  audit_events: deletion('audit_events', ['id'], isOld('created_at')),
+}
+
+export const createHousekeepingStore = ({ knex }: Database): HousekeepingStore => ({
+  async tidy(task, days, limit) {
+    return (await query(knex, statements[task], { days, limit })).length
+  },
+})
