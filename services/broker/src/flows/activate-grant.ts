@@ -7,7 +7,8 @@ import type { Provider } from '../domain/provider.js'
 import { ConsentFailure } from './consent-failure.js'
 import { originsOf } from './granted-at.js'
 import { openCredentials } from './open-credentials.js'
-import type { Activation, ActivationTarget, Ports } from './ports.js'
+import type { Activation, ActivationTarget } from './ports/connections.js'
+import type { Ports } from './ports/ports.js'
 
 // Owns the way from what a consent brought into its connection: captured first, judged by the caller, then swapped in.
 // First consents, reconnects and step-ups take the same way.

@@ -2,7 +2,7 @@ import { ServiceError } from '@dromos/contract'
 import { digestOfSecret, isSameDigest } from '../domain/api-key.js'
 import { parseApiKey, type Caller } from '../domain/caller.js'
 import type { PresentedKeys } from '../domain/presented-key.js'
-import type { Ports } from './ports.js'
+import type { Ports } from './ports/ports.js'
 
 type AuthenticatePorts = Pick<Ports, 'clients' | 'now'>
 

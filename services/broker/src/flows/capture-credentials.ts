@@ -7,7 +7,7 @@ import { applyStrategy } from '../domain/strategy.js'
 import { activateGrant, captureGrant } from './activate-grant.js'
 import { ConsentFailure } from './consent-failure.js'
 import type { OpenCapture } from './describe-capture.js'
-import type { Ports } from './ports.js'
+import type { Ports } from './ports/ports.js'
 import type { ConsentSettings } from './open-consent.js'
 
 export type CapturePorts = Pick<

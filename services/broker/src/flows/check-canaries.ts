@@ -1,5 +1,5 @@
 import { ServiceError } from '@dromos/contract'
-import type { CanaryStore, SealContext, Vault } from './ports.js'
+import type { CanaryStore, SealContext, Vault } from './ports/vault.js'
 
 type CheckedVault = Vault & { primaryKeyId: string; keyIds: readonly string[] }
 

@@ -8,7 +8,8 @@ import { missingScopes } from '../domain/scopes.js'
 import { activateGrant, captureGrant } from './activate-grant.js'
 import { ConsentFailure } from './consent-failure.js'
 import { dropGrant } from './drop-grant.js'
-import type { Grant, Ports } from './ports.js'
+import type { Grant } from './ports/oauth.js'
+import type { Ports } from './ports/ports.js'
 import { type Recognised, tenantActor } from './recognise-callback.js'
 
 type CompletePorts = Pick<

@@ -1,7 +1,7 @@
 import { ServiceError } from '@dromos/contract'
 import type { AuthorizationRequest } from '../domain/authorization-request.js'
 import { isAuthorizationRequestId } from '../domain/ids.js'
-import type { Ports } from './ports.js'
+import type { Ports } from './ports/ports.js'
 import { type ConsentSettings, stateOf } from './open-consent.js'
 
 /** Finds the request behind a link a person opened. Throws `connection_not_found`, `consent_already_used`, `consent_expired`. */

@@ -3,7 +3,7 @@ import type { AuthorizationRequest } from '../domain/authorization-request.js'
 import type { Actor } from '../domain/events.js'
 import type { OAuthProvider, StaticProvider } from '../domain/provider.js'
 import { verifyState } from '../domain/signed-state.js'
-import type { Ports } from './ports.js'
+import type { Ports } from './ports/ports.js'
 import type { ConsentSettings } from './open-consent.js'
 
 /** A pending connection that waits for a person to type credentials in. */

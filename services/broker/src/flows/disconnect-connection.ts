@@ -3,7 +3,7 @@ import type { Caller } from '../domain/caller.js'
 import type { ConnectionDetails } from '../domain/connection-details.js'
 import type { Actor } from '../domain/events.js'
 import { isConnectionId } from '../domain/ids.js'
-import type { Ports } from './ports.js'
+import type { Ports } from './ports/ports.js'
 import { findDetails } from './reconnect-connection.js'
 import type { Revoker } from './revocation-worker.js'
 

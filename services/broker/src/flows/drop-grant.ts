@@ -2,7 +2,7 @@ import type { AuthorizationRequest } from '../domain/authorization-request.js'
 import type { Account } from '../domain/connection.js'
 import type { OAuthCredentials } from '../domain/credentials.js'
 import type { ClientSecrets, Provider } from '../domain/provider.js'
-import type { Ports } from './ports.js'
+import type { Ports } from './ports/ports.js'
 
 /**
  * Revokes, as best it can, a grant that will never be used. Not when another connection lives on the same account: many

@@ -6,7 +6,7 @@ import type { Actor } from '../domain/events.js'
 import { checkReturnUrl, withResult } from '../domain/return-url.js'
 import { completeConsent } from './complete-consent.js'
 import { ConsentFailure } from './consent-failure.js'
-import type { Ports } from './ports.js'
+import type { Ports } from './ports/ports.js'
 import { type Callback, recogniseCallback, type Recognised, tenantActor } from './recognise-callback.js'
 import type { ConsentSettings } from './open-consent.js'
 

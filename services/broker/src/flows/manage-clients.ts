@@ -2,7 +2,7 @@ import { ServiceError } from '@dromos/contract'
 import { digestOfSecret, formatApiKey, newApiKey } from '../domain/api-key.js'
 import type { Role } from '../domain/caller.js'
 import type { Actor } from '../domain/events.js'
-import type { Ports } from './ports.js'
+import type { Ports } from './ports/ports.js'
 
 type ClientPorts = Pick<Ports, 'clients' | 'report' | 'now'>
 

@@ -13,7 +13,8 @@ import {
 } from '../domain/profile-changes.js'
 import type { ClientSecrets } from '../domain/provider.js'
 import { secretMembers, type ProviderProfile } from '../domain/provider-profile.js'
-import type { Ports, SecretsChange, StoredProvider } from './ports.js'
+import type { Ports } from './ports/ports.js'
+import type { SecretsChange, StoredProvider } from './ports/providers.js'
 
 type ProviderPorts = Pick<Ports, 'providers' | 'report'>
 

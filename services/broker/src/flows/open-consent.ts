@@ -6,7 +6,8 @@ import { checkReturnUrl, type ReturnUrlRule } from '../domain/return-url.js'
 import { scopesToRequest } from '../domain/scopes.js'
 import { signState, stateLifetimeMs } from '../domain/signed-state.js'
 import { checkVariables } from '../domain/url-variables.js'
-import type { NewAuthorizationRequest, Ports } from './ports.js'
+import type { NewAuthorizationRequest } from './ports/connections.js'
+import type { Ports } from './ports/ports.js'
 import { prepareAuthorization } from './prepare-authorization.js'
 
 // Owns what every consent begins with, of a new connection or of one that exists: request, state and link.

@@ -1,7 +1,7 @@
 import { ServiceError } from '@dromos/contract'
 import type { ConnectionKey } from '../domain/connection.js'
 import type { Credentials } from '../domain/credentials.js'
-import type { Vault } from './ports.js'
+import type { Vault } from './ports/vault.js'
 
 /** Opens a connection's credentials. Throws `token_not_found`, `integrity_error`. */
 export function openCredentials(

@@ -1,7 +1,7 @@
 import { randomInt } from 'node:crypto'
 import type { OAuthProvider } from '../domain/provider.js'
 import { nextRefreshAtMs, type ScheduleFacts } from '../domain/refresh-schedule.js'
-import type { ScheduledConnection } from './ports.js'
+import type { ScheduledConnection } from './ports/refresh.js'
 
 type RowFacts = Pick<ScheduledConnection, 'schedule' | 'expiresAtMs' | 'refreshedAtMs' | 'lastUsedAtMs'>
 

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { ServiceError } from '@dromos/contract'
 import type { FlowSecrets, FlowSnapshot } from '../domain/authorization-request.js'
 import type { OAuthProvider } from '../domain/provider.js'
-import type { Ports } from './ports.js'
+import type { Ports } from './ports/ports.js'
 
 /**
  * Makes what an authorization request is started with: the endpoints as they are now and fresh one-time secrets

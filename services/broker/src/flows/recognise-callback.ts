@@ -3,7 +3,7 @@ import type { AuthorizationRequest, FlowSnapshot } from '../domain/authorization
 import type { AuthorizationResponse } from '../domain/authorization-response.js'
 import type { Actor } from '../domain/events.js'
 import { type State, verifyState } from '../domain/signed-state.js'
-import type { Ports } from './ports.js'
+import type { Ports } from './ports/ports.js'
 import type { ConsentSettings } from './open-consent.js'
 
 type RecognisePorts = Pick<Ports, 'now' | 'authorizationRequests' | 'report'>

@@ -5,7 +5,7 @@ import type { Actor } from '../domain/events.js'
 import { isConnectionId } from '../domain/ids.js'
 import type { OAuthProvider, Provider } from '../domain/provider.js'
 import { type ConsentSettings, openConsent, type OpenConsentPorts, toConsentSpec } from './open-consent.js'
-import type { Ports } from './ports.js'
+import type { Ports } from './ports/ports.js'
 import { resolveProvider } from './resolve-provider.js'
 
 export type ReconnectPorts = OpenConsentPorts &

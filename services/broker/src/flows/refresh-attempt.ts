@@ -4,7 +4,9 @@ import type { OAuthCredentials } from '../domain/credentials.js'
 import type { Actor, EventType } from '../domain/events.js'
 import type { ClientSecrets, OAuthProvider } from '../domain/provider.js'
 import type { Lease } from '../domain/refresh-protocol.js'
-import type { Grant, LeaseRow, OpenedGrant, Ports } from './ports.js'
+import type { Grant } from './ports/oauth.js'
+import type { Ports } from './ports/ports.js'
+import type { LeaseRow, OpenedGrant } from './ports/refresh.js'
 
 // Owns what one refresh attempt remembers between its effects (refresh-effects.ts). Does not own their order: that is
 // domain/refresh-machine.ts.

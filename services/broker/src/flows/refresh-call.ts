@@ -2,7 +2,8 @@ import type { Endpoints } from '../domain/provider.js'
 import { type RefreshEvent, refreshTimes } from '../domain/refresh-protocol.js'
 import { classifyRefusal, type TokenCall, type TokenRefusal } from '../domain/token-refusal.js'
 import { originsOf } from './granted-at.js'
-import type { Grant, LeaseRow } from './ports.js'
+import type { Grant } from './ports/oauth.js'
+import type { LeaseRow } from './ports/refresh.js'
 import { type RefreshAttempt, reportOf, viewed } from './refresh-attempt.js'
 
 /** Presents the held refresh token once, at the place that issued it. */

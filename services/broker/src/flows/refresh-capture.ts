@@ -1,6 +1,6 @@
 import { mergeAnswer, type OAuthCredentials } from '../domain/credentials.js'
 import type { RefreshEvent } from '../domain/refresh-protocol.js'
-import type { CapturedCredentials } from './ports.js'
+import type { CapturedCredentials } from './ports/connections.js'
 import { planRefresh, scheduleFacts } from './plan-refresh.js'
 import { fenceOf, type RefreshAttempt, reportOf, viewed } from './refresh-attempt.js'
 

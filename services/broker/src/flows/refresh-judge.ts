@@ -2,7 +2,7 @@ import { ServiceError } from '@dromos/contract'
 import type { ConnectionReason } from '../domain/connection.js'
 import { isHeaderSafe, type OAuthCredentials } from '../domain/credentials.js'
 import type { RefreshEvent } from '../domain/refresh-protocol.js'
-import type { LeaseRow } from './ports.js'
+import type { LeaseRow } from './ports/refresh.js'
 import { type RefreshAttempt, viewed } from './refresh-attempt.js'
 
 /** Judges what is stored but not served yet: can the token stand in a header, and does it belong to the same account? */

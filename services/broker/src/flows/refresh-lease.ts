@@ -2,7 +2,7 @@ import { ServiceError } from '@dromos/contract'
 import type { OAuthCredentials } from '../domain/credentials.js'
 import { type RefreshEffect, type RefreshEvent, refreshTimes } from '../domain/refresh-protocol.js'
 import { openCredentials } from './open-credentials.js'
-import type { LeaseRow } from './ports.js'
+import type { LeaseRow } from './ports/refresh.js'
 import { fenceOf, type RefreshAttempt, reportOf, viewed } from './refresh-attempt.js'
 
 /** Reads the row afresh, from the primary. Throws `connection_not_found`. */

@@ -4,7 +4,7 @@ import { needsRefresh } from '../domain/credentials.js'
 import type { Actor } from '../domain/events.js'
 import { startRefresh, step } from '../domain/refresh-machine.js'
 import { type Demand, type RefreshResult } from '../domain/refresh-protocol.js'
-import type { OpenedGrant } from './ports.js'
+import type { OpenedGrant } from './ports/refresh.js'
 import { type AttemptPorts, createAttempt, outcomeOf, type RefreshAttempt } from './refresh-attempt.js'
 import { perform } from './refresh-effects.js'
 

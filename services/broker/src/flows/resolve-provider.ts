@@ -1,6 +1,6 @@
 import { ServiceError } from '@dromos/contract'
 import type { Provider } from '../domain/provider.js'
-import type { ProviderStore } from './ports.js'
+import type { ProviderStore } from './ports/providers.js'
 
 /** Finds a live provider by id or by name. Throws `provider_not_found`, `provider_ambiguous`. */
 export async function resolveProvider(

@@ -3,7 +3,9 @@ import type { Actor } from '../domain/events.js'
 import type { ClientSecrets, OAuthProvider } from '../domain/provider.js'
 import { revocationDelayMs, revocationTries } from '../domain/revocation.js'
 import { originsOf } from './granted-at.js'
-import type { Ports, Revocation, RevocationAnswer, RevocationOutcome } from './ports.js'
+import type { RevocationAnswer } from './ports/oauth.js'
+import type { Ports } from './ports/ports.js'
+import type { Revocation, RevocationOutcome } from './ports/revocation.js'
 
 // Owns one try to end a grant at its provider, and what follows from it. Does not own when: disconnect-connection.ts and
 // revocation-worker.ts.

@@ -1,6 +1,7 @@
 import { afterWindow, type Rotation, type Window } from '../domain/key-rotation.js'
 import type { Actor } from '../domain/events.js'
-import type { CanaryStore, Ports, ResealStore, SealedRow, Vault } from './ports.js'
+import type { Ports } from './ports/ports.js'
+import type { CanaryStore, ResealStore, SealedRow, Vault } from './ports/vault.js'
 
 // Owns how everything sealed comes under the primary key while the broker works: window by window, each a compare-and-set on
 // the ciphertext that was read, so that it can be killed anywhere and meets refreshes without harm.

@@ -1,5 +1,5 @@
 import type { ConnectionKey } from '../domain/connection.js'
-import type { Ports } from './ports.js'
+import type { Ports } from './ports/ports.js'
 
 // Owns how a read leaves a trace without writing: uses are sampled here and written in batches by `flush`.
 

@@ -2,7 +2,8 @@ import { ServiceError } from '@dromos/contract'
 import type { Actor } from '../domain/events.js'
 import { isDue, type ScheduleFacts } from '../domain/refresh-schedule.js'
 import { jitter, planRefresh, scheduleFacts } from './plan-refresh.js'
-import type { Ports, ScheduledConnection } from './ports.js'
+import type { Ports } from './ports/ports.js'
+import type { ScheduledConnection } from './ports/refresh.js'
 import type { Refresher } from './refresh-token.js'
 
 // Owns who is refreshed without being asked: plans, claims what is due, hands it to the refresher, which keeps its own rules.

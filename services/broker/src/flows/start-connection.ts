@@ -3,7 +3,7 @@ import type { Caller } from '../domain/caller.js'
 import type { Actor } from '../domain/events.js'
 import { newConnectionId } from '../domain/ids.js'
 import { type ConsentSettings, openConsent, type OpenConsentPorts, toConsentSpec } from './open-consent.js'
-import type { Ports } from './ports.js'
+import type { Ports } from './ports/ports.js'
 import { resolveProvider } from './resolve-provider.js'
 
 export type ConsentWish = {

@@ -3,7 +3,7 @@ import type { AuthorizationRequest } from '../domain/authorization-request.js'
 import { RefusedFields } from '../domain/credential-schema.js'
 import type { OAuthProvider } from '../domain/provider.js'
 import { matchesVariable } from '../domain/url-variables.js'
-import type { Ports } from './ports.js'
+import type { Ports } from './ports/ports.js'
 import { prepareAuthorization } from './prepare-authorization.js'
 import type { ConsentSettings } from './open-consent.js'
 

@@ -3,7 +3,7 @@ import { ServiceError } from '@dromos/contract'
 import { parseCookie, stringifySetCookie } from 'cookie'
 import type { Request, Response } from 'express'
 import type { AuthorizationRequest } from '../domain/authorization-request.js'
-import type { Ports } from '../flows/ports.js'
+import type { Ports } from '../flows/ports/ports.js'
 
 // Owns the cookie that ties one authorization request to one browser (A4, A18).
 // Does not own when a tie is demanded: the callback and the pages decide that.

@@ -8,7 +8,7 @@ import { parseApiKey, type Caller } from '../domain/caller.js'
 import type { Actor } from '../domain/events.js'
 import { readPresentedKeys } from '../domain/presented-key.js'
 import { createAuthenticator } from '../flows/authenticate-caller.js'
-import type { Ports } from '../flows/ports.js'
+import type { Ports } from '../flows/ports/ports.js'
 
 export type GuardSettings = {
   apiKeys: readonly string[]

@@ -13,7 +13,8 @@ import {
   removeProvidersByName,
   replaceProvider,
 } from '../flows/manage-providers.js'
-import type { Ports, StoredProvider } from '../flows/ports.js'
+import type { Ports } from '../flows/ports/ports.js'
+import type { StoredProvider } from '../flows/ports/providers.js'
 import { actorOf, callerOf } from './guard.js'
 import { readCursor, readLimit, takePage } from './paging.js'
 

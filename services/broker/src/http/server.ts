@@ -8,7 +8,7 @@ import {
 } from '@dromos/runtime'
 import express, { type Express, type RequestHandler } from 'express'
 import type { Config } from '../config.js'
-import type { Ports } from '../flows/ports.js'
+import type { Ports } from '../flows/ports/ports.js'
 import type { Refresher } from '../flows/refresh-token.js'
 import type { Revoker } from '../flows/revocation-worker.js'
 import type { ConsentSettings } from '../flows/open-consent.js'

@@ -1,6 +1,6 @@
 import { buildAuthorizationUrl, calculatePKCECodeChallenge, None } from 'openid-client'
 import type { OAuthProvider } from '../domain/provider.js'
-import type { AuthorizationUrls } from '../flows/ports.js'
+import type { AuthorizationUrls } from '../flows/ports/oauth.js'
 import { clientConfiguration } from './client.js'
 
 type AuthorizationInput = Parameters<AuthorizationUrls['build']>[1]

@@ -1,4 +1,4 @@
-import type { Ports } from '../flows/ports.js'
+import type { Ports } from '../flows/ports/ports.js'
 import { authorizationUrls } from './authorization-url.js'
 import { createCredentialCheck } from './credential-check.js'
 import { createIdTokenVerifier } from './id-token.js'

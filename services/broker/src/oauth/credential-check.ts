@@ -1,6 +1,6 @@
 import { ServiceError } from '@dromos/contract'
 import { applyStrategy, type AppliedStrategy } from '../domain/strategy.js'
-import type { CredentialCheck } from '../flows/ports.js'
+import type { CredentialCheck } from '../flows/ports/oauth.js'
 import type { Outbound } from './outbound-fetch.js'
 
 // Owns asking a provider whether typed-in credentials work. Does not own what they are.

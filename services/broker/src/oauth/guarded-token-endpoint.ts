@@ -2,7 +2,7 @@ import { admit, afterCall, type Breaker, closedBreaker } from '../domain/breaker
 import type { Incident } from '../domain/incident.js'
 import type { OAuthProvider } from '../domain/provider.js'
 import { classifyRefusal, type TokenCall } from '../domain/token-refusal.js'
-import type { Grant, TokenEndpoint } from '../flows/ports.js'
+import type { Grant, TokenEndpoint } from '../flows/ports/oauth.js'
 import { type CallLane, createCallLane } from './call-lane.js'
 
 // Owns what stands between this process and a provider's token endpoint: a breaker, a cap and a rate for each client at each

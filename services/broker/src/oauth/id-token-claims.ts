@@ -2,7 +2,7 @@ import { ServiceError } from '@dromos/contract'
 import { createHash, timingSafeEqual } from 'node:crypto'
 import { z } from 'zod'
 import type { Account } from '../domain/connection.js'
-import type { IdTokenOccasion } from '../flows/ports.js'
+import type { IdTokenOccasion } from '../flows/ports/oauth.js'
 
 // Owns the rules of OIDC Core 3.1.3.7 and 12.2 for the claims of a token whose signature is already verified.
 

@@ -1,7 +1,7 @@
 import { compactVerify, decodeProtectedHeader } from 'jose'
 import { z } from 'zod'
 import type { Endpoints } from '../domain/provider.js'
-import type { IdTokenVerifier } from '../flows/ports.js'
+import type { IdTokenVerifier } from '../flows/ports/oauth.js'
 import { judgeClaims, refuseIdToken } from './id-token-claims.js'
 import type { KeySets, WantedKey } from './key-sets.js'
 import type { Observe } from './observe.js'

@@ -1,6 +1,6 @@
 import { customFetch, tokenRevocation, type ClientAuth, type CustomFetch } from 'openid-client'
 import type { ClientSecrets, OAuthProvider } from '../domain/provider.js'
-import type { RevocationAnswer, RevocationEndpoint } from '../flows/ports.js'
+import type { RevocationAnswer, RevocationEndpoint } from '../flows/ports/oauth.js'
 import { clientAuthentications } from './client-authentication.js'
 import { clientConfiguration } from './client.js'
 import type { OutboundRequest, OutboundResult } from './outbound-call.js'

@@ -1,7 +1,7 @@
 import { customFetch, genericGrantRequest, type ClientAuth, type CustomFetch } from 'openid-client'
 import type { OAuthProvider } from '../domain/provider.js'
 import type { TokenCall } from '../domain/token-refusal.js'
-import type { Grant, TokenEndpoint } from '../flows/ports.js'
+import type { Grant, TokenEndpoint } from '../flows/ports/oauth.js'
 import { clientAuthentications } from './client-authentication.js'
 import { clientConfiguration } from './client.js'
 import type { Outbound } from './outbound-fetch.js'

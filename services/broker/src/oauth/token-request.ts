@@ -1,5 +1,5 @@
 import type { ClientSecrets, Endpoints, OAuthProvider } from '../domain/provider.js'
-import type { TokenEndpoint } from '../flows/ports.js'
+import type { TokenEndpoint } from '../flows/ports/oauth.js'
 
 /** One request to a token endpoint, before client authentication is added. */
 export type TokenRequest = {

@@ -1,5 +1,5 @@
 import type { ConnectionReason, ConnectionStatus } from '../domain/connection.js'
-import type { Activation, ActivationTarget, ConsentOf } from '../flows/ports.js'
+import type { Activation, ActivationTarget, ConsentOf } from '../flows/ports/connections.js'
 import { consentPatienceMs, persist } from './commit-lane.js'
 import type { Database } from './database.js'
 import { keyBindings, query } from './query.js'

@@ -1,6 +1,6 @@
 import { ServiceError } from '@dromos/contract'
 import type { EventType } from '../domain/events.js'
-import type { AuditRow, AuditStore } from '../flows/ports.js'
+import type { AuditRow, AuditStore } from '../flows/ports/audit.js'
 import { createAuditWriter } from './audit-writer.js'
 import type { Database } from './database.js'
 import { query } from './query.js'

@@ -1,5 +1,6 @@
 import type { AuthorizationRequest, ConsentBinding, FlowSnapshot } from '../domain/authorization-request.js'
-import type { AuthorizationRequestStore, Vault } from '../flows/ports.js'
+import type { AuthorizationRequestStore } from '../flows/ports/connections.js'
+import type { Vault } from '../flows/ports/vault.js'
 import { consentPatienceMs, persist } from './commit-lane.js'
 import type { Database } from './database.js'
 import { openFlowSecrets, sealFlowSecrets } from './flow-secrets.js'

@@ -1,4 +1,4 @@
-import type { CanaryStore } from '../flows/ports.js'
+import type { CanaryStore } from '../flows/ports/vault.js'
 import type { Database } from './database.js'
 import { query } from './query.js'
 

@@ -1,7 +1,7 @@
 import { ServiceError } from '@dromos/contract'
 import type { Role } from '../domain/caller.js'
 import { randomId } from '../domain/ids.js'
-import type { ClientStore, KeyRecord, ListedKey, NewClient } from '../flows/ports.js'
+import type { ClientStore, KeyRecord, ListedKey, NewClient } from '../flows/ports/clients.js'
 import type { Database } from './database.js'
 import { isUniqueViolation } from './database-errors.js'
 import { createKeyCache } from './key-cache.js'

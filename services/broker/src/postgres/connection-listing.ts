@@ -1,7 +1,7 @@
 import { ServiceError } from '@dromos/contract'
 import type { ConnectionKey } from '../domain/connection.js'
 import type { ConnectionDetails, ListedStatus } from '../domain/connection-details.js'
-import type { ConnectionQuery } from '../flows/ports.js'
+import type { ConnectionQuery } from '../flows/ports/connections.js'
 import type { Database } from './database.js'
 import { keyBindings, query } from './query.js'
 import { toView, type ViewColumns, viewColumns } from './view-columns.js'

@@ -1,5 +1,6 @@
 import type { AttemptState } from '../domain/refresh-protocol.js'
-import type { ConnectionStore, CredentialsRow, Vault } from '../flows/ports.js'
+import type { ConnectionStore, CredentialsRow } from '../flows/ports/connections.js'
+import type { Vault } from '../flows/ports/vault.js'
 import { activate, failConsent, findActivationTarget } from './activate-connection.js'
 import { listConnections, readDetails } from './connection-listing.js'
 import type { Database } from './database.js'

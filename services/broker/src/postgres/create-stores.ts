@@ -1,4 +1,5 @@
-import type { Ports, Vault } from '../flows/ports.js'
+import type { Ports } from '../flows/ports/ports.js'
+import type { Vault } from '../flows/ports/vault.js'
 import { createAuditStore } from './audit-store.js'
 import { createAuthorizationRequestStore } from './authorization-request-store.js'
 import { createClientStore } from './client-store.js'

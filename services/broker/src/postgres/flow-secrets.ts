@@ -1,5 +1,5 @@
 import type { AuthorizationRequest, FlowSecrets } from '../domain/authorization-request.js'
-import type { SealContext, Vault } from '../flows/ports.js'
+import type { SealContext, Vault } from '../flows/ports/vault.js'
 
 type Named = Pick<AuthorizationRequest, 'id' | 'key'>
 

@@ -1,5 +1,6 @@
 import type { Knex } from 'knex'
-import type { NewAuthorizationRequest, NewConnection, Vault } from '../flows/ports.js'
+import type { NewAuthorizationRequest, NewConnection } from '../flows/ports/connections.js'
+import type { Vault } from '../flows/ports/vault.js'
 import { sealFlowSecrets } from './flow-secrets.js'
 import { keyBindings, query } from './query.js'
 

@@ -1,4 +1,4 @@
-import type { KeyRecord } from '../flows/ports.js'
+import type { KeyRecord } from '../flows/ports/clients.js'
 
 /** A revocation at another replica takes effect here after at most this long. */
 const lifetimeMs = 5_000

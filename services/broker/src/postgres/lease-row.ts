@@ -1,6 +1,6 @@
 import type { AttemptState } from '../domain/refresh-protocol.js'
 import type { SchedulePolicy } from '../domain/provider.js'
-import type { LeaseRow } from '../flows/ports.js'
+import type { LeaseRow } from '../flows/ports/refresh.js'
 import { toView, type ViewColumns, viewColumns } from './view-columns.js'
 
 /** So many failures in a row bring a doubtful call back at the end of its lease; after that it takes its turn like any other. */

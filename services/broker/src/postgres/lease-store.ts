@@ -1,5 +1,5 @@
 import { type AttemptState, refreshTimes } from '../domain/refresh-protocol.js'
-import type { LeaseStore } from '../flows/ports.js'
+import type { LeaseStore } from '../flows/ports/refresh.js'
 import { persist } from './commit-lane.js'
 import type { Database } from './database.js'
 import { hurriedTries, type LeaseColumns, toLeaseRow, viewOwnerStatement, viewStatement } from './lease-row.js'

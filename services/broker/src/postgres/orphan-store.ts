@@ -1,4 +1,4 @@
-import type { LeaseStore } from '../flows/ports.js'
+import type { LeaseStore } from '../flows/ports/refresh.js'
 import { persist } from './commit-lane.js'
 import { toDate } from './view-columns.js'
 import type { Database } from './database.js'

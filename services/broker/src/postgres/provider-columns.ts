@@ -2,7 +2,8 @@ import type { ClientSecrets, ProviderIdentity } from '../domain/provider.js'
 import { type ProviderProfile, secretMembers } from '../domain/provider-profile.js'
 import { toProvider } from '../domain/resolve-profile.js'
 import type { StrategyDefinition } from '../domain/strategy.js'
-import type { SealContext, StoredProvider, Vault } from '../flows/ports.js'
+import type { StoredProvider } from '../flows/ports/providers.js'
+import type { SealContext, Vault } from '../flows/ports/vault.js'
 
 export const providerColumns = `p.id, p.name, p.profile, p.version, p.created_at, p.updated_at,
   p.deleted_at is not null as is_deleted`

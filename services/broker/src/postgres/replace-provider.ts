@@ -1,7 +1,8 @@
 import { ServiceError } from '@dromos/contract'
 import type { Knex } from 'knex'
 import { isProviderId } from '../domain/ids.js'
-import type { SecretsChange, Vault } from '../flows/ports.js'
+import type { SecretsChange } from '../flows/ports/providers.js'
+import type { Vault } from '../flows/ports/vault.js'
 import { openSecrets, sealSecrets } from './provider-columns.js'
 import { type Binding, query, transaction } from './query.js'
 

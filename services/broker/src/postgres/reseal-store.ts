@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import type { ResealStore, SealedRow } from '../flows/ports.js'
+import type { ResealStore, SealedRow } from '../flows/ports/vault.js'
 import type { Database } from './database.js'
 import { query } from './query.js'
 import { createRotationStore } from './rotation-store.js'

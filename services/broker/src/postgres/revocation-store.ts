@@ -1,4 +1,4 @@
-import type { RevocationStore } from '../flows/ports.js'
+import type { RevocationStore } from '../flows/ports/revocation.js'
 import type { Database } from './database.js'
 import { keyBindings, query } from './query.js'
 

@@ -1,5 +1,5 @@
 import type { Rotation } from '../domain/key-rotation.js'
-import type { ResealStore } from '../flows/ports.js'
+import type { ResealStore } from '../flows/ports/vault.js'
 import type { Database } from './database.js'
 import { query } from './query.js'
 

@@ -1,5 +1,5 @@
 import type { SchedulePolicy } from '../domain/provider.js'
-import type { ScheduledConnection, ScheduleStore } from '../flows/ports.js'
+import type { ScheduledConnection, ScheduleStore } from '../flows/ports/refresh.js'
 import type { Database } from './database.js'
 import { hurriedTries } from './lease-row.js'
 import { query } from './query.js'

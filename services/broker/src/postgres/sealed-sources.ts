@@ -1,4 +1,4 @@
-import type { SealContext } from '../flows/ports.js'
+import type { SealContext } from '../flows/ports/vault.js'
 
 // Owns the list of everything that is stored sealed, and what each ciphertext is bound to. Whoever adds a sealed column adds
 // it here, or a key rotation leaves it behind: a test compares this list with the schema.

@@ -1,4 +1,4 @@
-import type { SealContext } from '../flows/ports.js'
+import type { SealContext } from '../flows/ports/vault.js'
 import type { KeyedVault } from './vault.js'
 
 /** Tells of every ciphertext that did not open: it is damage, an attack or a defect, never routine. */

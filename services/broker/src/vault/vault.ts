@@ -2,7 +2,7 @@
 // Does not own which fields are sealed (postgres/), where keys come from (config.ts) or the check at start (flows/).
 import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes, type KeyObject } from 'node:crypto'
 import { ServiceError } from '@dromos/contract'
-import type { SealContext, Vault } from '../flows/ports.js'
+import type { SealContext, Vault } from '../flows/ports/vault.js'
 import { createKeyRing, keyIdLength, type EncryptionKeys, type RingKey } from './key-ring.js'
 
 // version (1 byte) ‖ key id (8) ‖ nonce (12) ‖ ciphertext ‖ tag (16)

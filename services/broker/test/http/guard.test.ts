@@ -6,7 +6,7 @@ import express from 'express'
 import { digestOfSecret, formatApiKey, newApiKey } from '../../src/domain/api-key.js'
 import type { ApiKey, Role } from '../../src/domain/caller.js'
 import type { BrokerEvent } from '../../src/domain/events.js'
-import type { KeyRecord } from '../../src/flows/ports.js'
+import type { KeyRecord } from '../../src/flows/ports/clients.js'
 import { actorOf, callerOf, guard, type GuardSettings } from '../../src/http/guard.js'
 
 const now = new Date('2026-07-01T12:00:00Z')

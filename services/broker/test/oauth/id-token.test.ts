@@ -10,7 +10,7 @@ import {
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type { Account } from '../../src/domain/connection.js'
 import type { OAuth } from '../../src/oauth/create-oauth.js'
-import type { IdTokenOccasion } from '../../src/flows/ports.js'
+import type { IdTokenOccasion } from '../../src/flows/ports/oauth.js'
 import { consent, discovering, exchange, nonce, refresh, testOAuth } from './oauth-lab.js'
 
 let lab: ProviderLab

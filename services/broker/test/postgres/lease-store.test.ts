@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type { ConnectionKey } from '../../src/domain/connection.js'
-import type { LeaseStore } from '../../src/flows/ports.js'
+import type { LeaseStore } from '../../src/flows/ports/refresh.js'
 import { behindALock } from './behind-a-lock.js'
 import { captured, givenActive, startStores, type TestStores } from './start-stores.js'
 

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
-import type { ScheduleStore } from '../../src/flows/ports.js'
+import type { ScheduleStore } from '../../src/flows/ports/refresh.js'
 import { givenProvider, startStores, type TestStores } from './start-stores.js'
 
 let stores: TestStores

@@ -9,8 +9,8 @@ import type {
   CapturedCredentials,
   ConsentOf,
   NewAuthorizationRequest,
-  Vault,
-} from '../../src/flows/ports.js'
+} from '../../src/flows/ports/connections.js'
+import type { Vault } from '../../src/flows/ports/vault.js'
 import { createStores, type Stores } from '../../src/postgres/create-stores.js'
 import { type Database, type DatabaseOptions, openDatabase } from '../../src/postgres/database.js'
 import { createVault } from '../../src/vault/vault.js'

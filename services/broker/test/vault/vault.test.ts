@@ -2,7 +2,7 @@ import { createCipheriv, createHash, createHmac, randomBytes } from 'node:crypto
 import { inspect } from 'node:util'
 import { ServiceError } from '@dromos/contract'
 import { describe, expect, test } from '@jest/globals'
-import type { SealContext } from '../../src/flows/ports.js'
+import type { SealContext } from '../../src/flows/ports/vault.js'
 import { createVault } from '../../src/vault/vault.js'
 
 const key = randomBytes(32)

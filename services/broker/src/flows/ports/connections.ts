@@ -1,0 +1,136 @@
+import type { AuthorizationRequest, FlowSecrets } from '../../domain/authorization-request.js'
+import type { ConnectionDetails, ListedStatus } from '../../domain/connection-details.js'
+import type {
+  Account,
+  ConnectionKey,
+  ConnectionReason,
+  ConnectionStatus,
+  ConnectionView,
+} from '../../domain/connection.js'
+import type { AttemptState } from '../../domain/refresh-protocol.js'
+
+// What the flows require of whoever keeps connections and their consents.
+
+export type NewConnection = {
+  key: ConnectionKey
+  workspaceId: string
+  providerId: string
+  createdBy: string
+  requestedScopes: readonly string[]
+}
+
+export type NewAuthorizationRequest = Omit<AuthorizationRequest, 'browserDigest' | 'isClaimed' | 'isExpired'> & {
+  secrets: FlowSecrets | undefined
+  lifetimeMs: number
+}
+
+/** What the hot read sees: one indexed SELECT, nothing more. */
+export type CredentialsRow = ConnectionView & {
+  providerId: string
+  providerName: string
+  isProviderDeleted: boolean
+  strategy: { type: string; config?: Record<string, unknown> }
+  version: number
+  attempt: AttemptState
+  sealedCredentials: Buffer | undefined
+}
+
+export type ConnectionStore = {
+  /** Connection and authorization request in one transaction: both or neither. */
+  create(connection: NewConnection, request: NewAuthorizationRequest): Promise<void>
+  /** Status only; never touches ciphertext. undefined for unknown and for foreign ids alike. */
+  view(key: ConnectionKey): Promise<ConnectionView | undefined>
+  readCredentials(key: ConnectionKey): Promise<CredentialsRow | undefined>
+  /** undefined for unknown ids and for connections that were disconnected since the request was made. */
+  activationTarget(request: ConsentOf): Promise<ActivationTarget | undefined>
+  /**
+   * Puts a judged grant into its connection in one statement: status `active`, version and fence one higher, lease free,
+   * attempt `idle`, so that a refresh of the former grant that is under way finds its fence lost. False when version or fence
+   * moved since `activationTarget`, or the connection was disconnected. A lost acknowledgement is safe to repeat from there.
+   */
+  activate(request: ConsentOf, target: ActivationTarget, result: Activation): Promise<boolean>
+  /** pending → failed; any other status stays. What the request captured is removed. False when it was not pending. */
+  fail(request: ConsentOf, reason: ConnectionReason): Promise<boolean>
+  /** Another live connection of the same account at the same provider, of whatever tenant. */
+  isAccountConnected(providerId: string, account: { issuer: string; subject: string }): Promise<boolean>
+  /** Never a token. undefined for unknown and for foreign ids alike. */
+  details(key: ConnectionKey): Promise<ConnectionDetails | undefined>
+  /** Newest first, keyset pages. Throws `invalid_cursor` when `after` is no connection of the tenant. */
+  list(query: ConnectionQuery): Promise<ConnectionDetails[]>
+}
+
+/** Names a consent: its authorization request and the connection it is for. */
+export type ConsentOf = { id: string; key: ConnectionKey }
+
+export type ActivationTarget = {
+  version: number
+  fence: number
+  status: ConnectionStatus
+  isRefreshing: boolean
+  account: { issuer: string; subject: string } | undefined
+  grantedToClientId: string | undefined
+  grantedAtOrigin: string | undefined
+  sealedCredentials: Buffer | undefined
+}
+
+export type ConnectionQuery = {
+  tenantId: string
+  userId: string | undefined
+  provider: { id: string } | { name: string } | undefined
+  status: ListedStatus | undefined
+  /** Id of the last connection seen. */
+  after: string | undefined
+  limit: number
+}
+
+export type CapturedCredentials = {
+  sealed: Buffer
+  expiresAtMs: number | undefined
+  refreshExpiresAtMs?: number | undefined
+  /** When the scheduler refreshes it next; absent = the scheduler decides later. */
+  nextRefreshAt?: Date | 'never'
+  grantedScope: string | undefined
+}
+
+/** `sealed` is bound to the target's version plus one. */
+export type Activation = CapturedCredentials & {
+  requestedScopes: readonly string[]
+  account: Account | undefined
+  variables: Readonly<Record<string, string>>
+  grantedToClientId: string | undefined
+  grantedAtOrigin: string | undefined
+  revocationUrl: string | undefined
+}
+
+export type AuthorizationRequestStore = {
+  /** A further consent of a connection; false when that does not exist or is being revoked. */
+  add(request: NewAuthorizationRequest): Promise<boolean>
+  /**
+   * Keeps what a consent brought until it was judged; `activate` and `fail` remove it. Uses the reserved commit lane and
+   * retries while the database is away. Safe to repeat.
+   */
+  capture(request: ConsentOf, sealed: Buffer): Promise<void>
+  find(tenantId: string, id: string): Promise<AuthorizationRequest | undefined>
+  /** By id alone, for links a browser opens; ids have 160 random bits. */
+  findByLink(id: string): Promise<AuthorizationRequest | undefined>
+  /** The sealed secrets of an unclaimed request. */
+  secrets(tenantId: string, id: string): Promise<FlowSecrets | undefined>
+  /** Ties the request to the browser that came last; false when it is claimed or expired. */
+  bindBrowser(request: AuthorizationRequest, browserDigest: string): Promise<boolean>
+  /** Stores variables, snapshot and secrets that a form supplied; false when claimed, expired or already complete. */
+  complete(
+    request: AuthorizationRequest,
+    supplied: {
+      variables: Readonly<Record<string, string>>
+      snapshot: AuthorizationRequest['snapshot']
+      secrets: FlowSecrets
+    },
+  ): Promise<boolean>
+  /**
+   * The single claim, one atomic statement before any token request: unclaimed and unexpired by the database's clock → claimed,
+   * secrets removed from the row and returned. `used` and `expired` tell a refusal apart.
+   */
+  claim(
+    request: AuthorizationRequest,
+  ): Promise<{ kind: 'claimed'; secrets: FlowSecrets | undefined } | { kind: 'used' } | { kind: 'expired' }>
+}

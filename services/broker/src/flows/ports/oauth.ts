@@ -1,0 +1,107 @@
+import type { AuthorizationRequest, FlowSecrets } from '../../domain/authorization-request.js'
+import type { Account } from '../../domain/connection.js'
+import type { ClientSecrets, Endpoints, OAuthProvider, StaticProvider } from '../../domain/provider.js'
+import type { TokenAnswer } from '../../domain/token-answer.js'
+import type { TokenCall } from '../../domain/token-refusal.js'
+
+// What the flows require of whoever talks to providers.
+
+/** What became of one call. `retryAfterMs` is what the provider asked for. */
+export type RevocationAnswer =
+  | { kind: 'revoked' }
+  | { kind: 'refused'; httpStatus: number }
+  | { kind: 'unavailable'; retryAfterMs: number | undefined }
+
+export type RevocationEndpoint = {
+  /** Revokes one token in the provider's style (RFC 7009 by default), through the egress guard, once. Never throws. */
+  revoke(
+    provider: OAuthProvider,
+    secrets: ClientSecrets,
+    request: { url: string; audience: string; token: string; hint: 'refresh_token' | 'access_token' },
+  ): Promise<RevocationAnswer>
+}
+
+export type MetadataSource = {
+  /**
+   * The provider's endpoints: what is configured, completed by discovery where the profile asks for it. Discovery never
+   * guesses an issuer and never replaces a configured value. Throws `provider_unavailable`, `issuer_mismatch`,
+   * `provider_misconfigured` (an endpoint is nowhere to be found).
+   */
+  endpoints(provider: OAuthProvider, variables: Readonly<Record<string, string>>): Promise<Endpoints>
+}
+
+export type AuthorizationUrls = {
+  /** The authorization request (RFC 6749 section 4.1.1, RFC 7636). Reserved parameters are set last. */
+  build(
+    provider: OAuthProvider,
+    request: {
+      snapshot: NonNullable<AuthorizationRequest['snapshot']>
+      scopes: readonly string[]
+      state: string
+      secrets: FlowSecrets
+    },
+  ): Promise<string>
+}
+
+/** The parsed answer and, separately, when it came. */
+export type Grant = { answer: TokenAnswer; receivedAtMs: number }
+
+export type TokenEndpoint = {
+  /** Exchanges a code once. Client secrets are tried in order while the provider says `invalid_client`. */
+  exchange(
+    provider: OAuthProvider,
+    secrets: ClientSecrets,
+    request: {
+      snapshot: NonNullable<AuthorizationRequest['snapshot']>
+      code: string
+      codeVerifier: string | undefined
+      scopes: readonly string[]
+    },
+  ): Promise<TokenCall<Grant>>
+  /**
+   * Presents a refresh token once. `mayStillSend` is asked when the socket is connected and right before the body is written;
+   * a false answer drops the attempt unsent (a frozen holder must not present a stale token).
+   */
+  refresh(
+    provider: OAuthProvider,
+    secrets: ClientSecrets,
+    request: {
+      endpoints: Endpoints
+      redirectUri: string
+      refreshToken: string
+      scopes: readonly string[]
+      mayStillSend: () => boolean
+    },
+  ): Promise<TokenCall<Grant>>
+}
+
+/**
+ * login     a fresh consent: every check
+ * refresh   OIDC Core 12.2: no nonce, no limit on the age of `iat`
+ * recovery  an answer stored by a process that died before judging it: it may have expired since, so times and at_hash are
+ *           not looked at
+ */
+export type IdTokenOccasion = 'login' | 'refresh' | 'recovery'
+
+export type IdTokenVerifier = {
+  /**
+   * OIDC Core 3.1.3.7 and 12.2: signature, issuer (exact, or the profile's template), audience and azp, times, nonce as the
+   * profile says. Throws `invalid_id_token`; never a claim's value in the message.
+   */
+  verify(
+    provider: OAuthProvider,
+    idToken: string,
+    expected: {
+      endpoints: Endpoints
+      clientId: string
+      nonce: string | undefined
+      accessToken: string | undefined
+      occasion: IdTokenOccasion
+    },
+  ): Promise<Account>
+}
+
+export type CredentialCheck = {
+  /** One GET of the provider's verification URL with the strategy applied: 401 and 403 reject, network trouble throws `provider_unavailable`. */
+  accepts(provider: StaticProvider, values: Readonly<Record<string, unknown>>): Promise<boolean>
+}
