@@ -16,6 +16,7 @@ import { guardTokenEndpoint } from './oauth/guarded-token-endpoint.js'
 import { createCanaryStore } from './postgres/canary-store.js'
 import { createStores } from './postgres/create-stores.js'
 import { type Database, openDatabase } from './postgres/database.js'
+import { createHousekeepingStore } from './postgres/housekeeping-store.js'
 import { createResealStore } from './postgres/reseal-store.js'
 import { createReporting, type Reporting } from './reporting.js'
 import { observeVault } from './vault/observe-vault.js'
@@ -62,6 +63,7 @@ export function assemble(config: Config, log: Logger, now: () => Date): Assembly
   const background = createBackgroundWork({
     ports: { ...ports, refresher },
     rotation,
+    housekeeping: { housekeeping: createHousekeepingStore(database), countHandled: reporting.countHandled },
     usage,
     config,
     ourselves,

@@ -1,7 +1,7 @@
 import { durationBucketsSeconds, type FinishedRequest, type Logger, type MetricsRegistry } from '@dromos/runtime'
 import client from 'prom-client'
 import type { AuditEntry, BrokerEvent, EventType } from './domain/events.js'
-import type { AuditStore, Report } from './flows/ports.js'
+import type { AuditStore, Report } from './flows/ports/audit.js'
 import type { HousekeepingTask } from './flows/ports/housekeeping.js'
 
 // Owns the audit row, the counter and the log line of everything that happens: made here and nowhere else.
