@@ -27,7 +27,9 @@ export function* callProvider(attempt: Attempt, record: AttemptRecord): Routine<
   const { replica } = attempt
   const { world, protocol } = replica.cluster
   const startedAtMs = world.nowMs
-  if ((yield* pass(replica, places.callBefore)) === 'unsent') return { type: 'not_sent' }
+  const fault = yield* pass(replica, places.callBefore)
+  if (fault === 'held_back') return { type: 'not_sent', retryAfterMs: 2_000 } // our own breaker is open
+  if (fault === 'unsent') return { type: 'not_sent' }
   yield* world.sleep(world.random.chance(0.03) ? world.random.between(500, 2_900) : 10)
   yield* pass(replica, places.callConnected)
   if (world.nowMs - startedAtMs >= limits.connectMs) return { type: 'not_sent' } // on a thaw the timer comes first

@@ -4,7 +4,8 @@ import { type Protocol, protocol } from './protocol.js'
 import { statements } from './row-model.js'
 import type { Violation } from './invariants.js'
 import { parsePlan } from './faults.js'
-import type { Fixed } from './seeds.js'
+import { run } from './run.js'
+import { type Fixed, scenarioOf } from './seeds.js'
 
 // Owns the protocol with one of its defences taken out, each by replacing a rule from outside. A simulator that lets one of
 // them pass proves nothing.
@@ -218,4 +219,13 @@ function judgingFirst(): Protocol {
       return step(state, event.type === 'stored' && state.doing === 'storing' ? judged : event)
     },
   }
+}
+
+/** The first of these many seeds at which a defect breaks its invariant. */
+export function firstCatch({ breaks, protocol: defective, hunt }: Defect, seeds: number): number | undefined {
+  for (let seed = 1; seed <= seeds; seed++) {
+    const { violations } = run(scenarioOf(seed, { ...hunt, protocol: defective }))
+    if (violations.some(({ invariant }) => invariant === breaks)) return seed
+  }
+  return undefined
 }

@@ -15,6 +15,7 @@ export type Fault =
   | 'result_unheard'
   // the network to the provider, and the provider
   | 'unsent'
+  | 'held_back'
   | 'request_lost'
   | 'processed_late'
   | 'answer_lost'
@@ -55,7 +56,7 @@ export const places = {
   view: statement('view'),
   acquire: statement('acquire'),
   seek: statement('seek'),
-  callBefore: place('call.before', ['unsent']),
+  callBefore: place('call.before', ['unsent', 'held_back']),
   callConnected: place('call.connected', []),
   callSent: place('call.sent', ['request_lost', 'processed_late', 'throttled', 'client_refused', 'unwell']),
   callProcessed: place('call.processed', ['answer_lost', 'answer_slow', 'server_error', 'token_unusable', 'no_access_token']), // prettier-ignore

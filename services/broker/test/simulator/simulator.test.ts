@@ -1,6 +1,8 @@
 import { describe, expect, test } from '@jest/globals'
+import { defects } from './defects.js'
 import { playSchedules } from './enumerate.js'
-import { allPlaces, type Fault, type Place, plannedFaults } from './faults.js'
+import { allPlaces, type Faults, plannedFaults } from './faults.js'
+import type { Random } from './random.js'
 import { run } from './run.js'
 import { type Fixed, kindNames, replayCommand, scenarioOf, tell } from './seeds.js'
 
@@ -22,23 +24,45 @@ describe('a refresh under faults', () => {
   )
 
   test(
-    'survives 20,000 runs by chance',
+    'survives 20,000 runs by chance, in which every boundary is struck and every fault happens',
     () => {
-      for (let seed = 1; seed <= 20_000; seed++)
-        if (run(scenarioOf(seed)).violations.length > 0) throw new Error(tell(seed, {}))
+      const struck = new Set<string>()
+      for (let seed = 1; seed <= 20_000; seed++) {
+        const scenario = scenarioOf(seed)
+        const faults = (random: Random): Faults => noticing(scenario.faults(random), struck)
+        if (run({ ...scenario, faults }).violations.length > 0) throw new Error(tell(seed, {}))
+      }
+      const known = allPlaces.flatMap((place) => [place.name, ...place.faults])
+      expect(known.filter((each) => !struck.has(each))).toEqual([])
     },
     minutes,
   )
+})
 
-  // What the simulator found; each broke an invariant of the protocol as it was.
-  test.each([
-    [2_488, 'a lease wanted for judging refreshed a token that somebody had judged good by then'],
-    [1_570, 'an adopted answer of a grant that a later call had ended was taken for proven, its loss for a revocation'],
-    [48_256, 'an adopted answer was filed again under a younger fence'],
-    [94_163, 'a flight that lost its lease answered with what it had stored before'],
-    [822_819, 'a call in doubt came in after a second rotation and ended the grant within its grace'],
-  ] as const)('seed %i stays mended: %s', (seed) => {
-    expect(run(scenarioOf(seed)).violations).toEqual([])
+const noticing = (faults: Faults, struck: Set<string>): Faults => ({
+  at(place) {
+    const fault = faults.at(place)
+    if (fault !== undefined) struck.add(place.name).add(fault)
+    return fault
+  },
+})
+
+// Defects of the protocol as it once was, each at a seed that brings it to light. When the simulator itself changes, look
+// for another seed with `firstCatch` (defects.ts).
+const found = [
+  { seed: 1_375, title: 'the return of a lease that was wanted to judge what somebody has judged' },
+  { seed: 1_862, title: 'the doubt about an orphan that others have outlived' },
+  { seed: 426, title: 'forgetting what an earlier lease of the same flight brought' },
+  { seed: 153, title: 'the pause for stragglers within the grace' },
+]
+
+describe('what the simulator found stays mended', () => {
+  test.each(found)('seed $seed fails without $title, and only without', ({ seed, title }) => {
+    const defect = defects.find((each) => each.title === title)
+    if (defect === undefined) throw new Error(`no such defect: ${title}`)
+    const broken = run(scenarioOf(seed, { ...defect.hunt, protocol: defect.protocol })).violations
+    expect(broken.map(({ invariant }) => invariant)).toContain(defect.breaks)
+    expect(run(scenarioOf(seed, defect.hunt)).violations).toEqual([])
   })
 })
 
@@ -51,26 +75,6 @@ describe('the simulator', () => {
     }
     expect(traced(42)).toEqual(traced(42))
     expect(traced(42)).not.toEqual(traced(43))
-  })
-
-  test('strikes every boundary with every fault it knows', () => {
-    const struck = new Set<string>()
-    for (let seed = 1; seed <= 20_000; seed++) {
-      const scenario = scenarioOf(seed)
-      const faults = (random: Parameters<typeof scenario.faults>[0]) => {
-        const drawn = scenario.faults(random)
-        return {
-          at(place: Place): Fault | undefined {
-            const fault = drawn.at(place)
-            if (fault !== undefined) struck.add(`${place.name}:${fault}`)
-            return fault
-          },
-        }
-      }
-      run({ ...scenario, faults })
-    }
-    const known = allPlaces.flatMap((place) => place.faults.map((fault) => `${place.name}:${fault}`))
-    expect(known.filter((each) => !struck.has(each))).toEqual([])
   })
 
   test('a run without faults calls the provider once for each need', () => {
