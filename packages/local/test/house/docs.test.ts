@@ -96,7 +96,7 @@ describe('docs/audit.md', () => {
   const emitted = ['flows', 'http', 'oauth', 'postgres', 'vault'].map((each) =>
     sourceText(`services/broker/src/${each}`),
   )
-  const sources = [...emitted, readText('services/broker/src/app.ts')].join('\n')
+  const sources = [...emitted, readText('services/broker/src/compose.ts')].join('\n')
 
   test('has one row for every event, and none besides', () => {
     const inCode = unionMembers('services/broker/src/domain/events.ts', 'EventType')
