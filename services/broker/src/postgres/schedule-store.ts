@@ -49,7 +49,7 @@ const unplannedStatement = `
 const planStatement = `
   update connections c set next_refresh_at = case
       when c.attempt_state in ('sent', 'in_doubt') and c.fail_count < ${hurriedTries}
-      then least(p.at, c.next_refresh_at) else coalesce(p.at, 'infinity') end
+      then coalesce(least(p.at, c.next_refresh_at), 'infinity') else coalesce(p.at, 'infinity') end
   from jsonb_to_recordset(:plans::jsonb) as p (tenant_id text, id text, version bigint, last_used_at timestamptz,
                                               at timestamptz)
   where c.tenant_id = p.tenant_id and c.id = p.id and c.version = p.version and c.status = 'active'

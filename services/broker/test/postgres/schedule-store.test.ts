@@ -114,6 +114,14 @@ describe('plans', () => {
     expect(await claim(stores.schedule, { now: new Date('2999-01-01') })).toEqual([])
   })
 
+  test('decide about a call in doubt too: it is not looked at again for ever', async () => {
+    await given(1, null)
+    await stores.sql(`update connections set attempt_state = 'in_doubt'`)
+    const rows = await stores.schedule.unplanned(1)
+    await stores.schedule.plan(rows.map((row) => ({ row, at: undefined })))
+    expect(await undecided()).toBe(0)
+  })
+
   test.each([
     ['refreshed', 'update connections set version = 2'],
     ['used', 'update connections set last_used_at = now()'],
