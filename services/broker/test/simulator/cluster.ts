@@ -2,7 +2,7 @@ import type { Fault, Faults, Place, StatementPlaces } from './faults.js'
 import { freezeSeconds } from './faults.js'
 import type { AttemptRecord, Journal } from './journal.js'
 import type { Protocol } from './protocol.js'
-import type { ModelProvider, ProviderKind } from './provider-model.js'
+import type { ModelGrant, ModelProvider, ProviderKind } from './provider-model.js'
 import type { Flight } from './replica.js'
 import type { Row, Server } from './row-model.js'
 import type { Process, Routine, World } from './world.js'
@@ -25,6 +25,8 @@ export type Cluster = {
   readonly protocol: Protocol
   readonly kind: ProviderKind
   readonly provider: ModelProvider
+  /** The grant of the last consent that was swapped in. */
+  grant: ModelGrant
   readonly journal: Journal
   readonly row: Row
   readonly replicas: Replica[]

@@ -1,4 +1,5 @@
 import { parseArgs } from 'node:util'
+import { type Defect, defects } from './defects.js'
 import { parsePlan } from './faults.js'
 import { type KindName } from './provider-model.js'
 import { playSchedules } from './enumerate.js'
@@ -18,6 +19,7 @@ Plays the real refresh protocol against simulated replicas, a simulated database
     --provider NAME    ${Object.values(kindNames).join(', ')}
     --plan FAULTS      these faults and no others, such as capture.done#1:crash,acquire.done#2:freeze
     --traffic standard the callers of the schedules instead of random ones
+    --without RULE     takes one defence out, to see what it is for; --without ? lists them
 
 Ends with 1 and a command that plays it again when an invariant breaks.`
 
@@ -33,27 +35,38 @@ export function simulate(words: readonly string[], print: (line: string) => void
       provider: { type: 'string' },
       plan: { type: 'string' },
       traffic: { type: 'string' },
+      without: { type: 'string' },
       help: { type: 'boolean', default: false },
     },
   })
-  if (values.help) {
-    print(usage)
+  if (values.help || values.without === '?') {
+    print(values.help ? usage : defects.map(({ title }) => title).join('\n'))
     return 0
   }
+  const defect = values.without === undefined ? undefined : defectTitled(values.without)
   const fixed: Fixed = {
-    provider: kindNamed(values.provider),
-    plan: values.plan === undefined ? undefined : parsePlan(values.plan),
+    ...defect?.hunt,
+    protocol: defect?.protocol,
+    ...(values.provider === undefined ? {} : { provider: kindNamed(values.provider) }),
+    ...(values.plan === undefined ? {} : { plan: parsePlan(values.plan) }),
     traffic: values.traffic === 'standard' ? 'standard' : undefined,
   }
   if (values.seed !== undefined) return playOne(Number(values.seed), fixed, values.trace ? 'told' : 'judged', print)
   if (values.schedules) return playAllSchedules(print)
-  return playSeeds(Number(values.seeds ?? 100_000), fixed, print)
+  const flags = values.without === undefined ? [] : ['--without', `'${values.without}'`]
+  return playSeeds(Number(values.seeds ?? 100_000), fixed, flags, print)
 }
 
-function kindNamed(name: string | undefined): KindName | undefined {
+function kindNamed(name: string): KindName {
   const kind = kindNames.find((each) => each === name)
-  if (name !== undefined && kind === undefined) throw new Error(`no such provider: ${name}`)
+  if (kind === undefined) throw new Error(`no such provider: ${name}`)
   return kind
+}
+
+function defectTitled(title: string): Defect {
+  const defect = defects.find((each) => each.title === title)
+  if (defect === undefined) throw new Error(`no such rule: ${title} (--without ? lists them)`)
+  return defect
 }
 
 function playOne(seed: number, fixed: Fixed, how: 'told' | 'judged', print: (line: string) => void): number {
@@ -63,14 +76,14 @@ function playOne(seed: number, fixed: Fixed, how: 'told' | 'judged', print: (lin
   return violations.length === 0 ? 0 : 1
 }
 
-function playSeeds(count: number, fixed: Fixed, print: (line: string) => void): number {
+function playSeeds(count: number, fixed: Fixed, flags: readonly string[], print: (line: string) => void): number {
   const startedAtMs = performance.now()
   let refreshes = 0
   for (let seed = 1; seed <= count; seed++) {
     const { violations, journal } = run(scenarioOf(seed, fixed))
     refreshes += journal.presentations.length
     if (violations.length > 0) {
-      print(tell(seed, fixed))
+      print(tell(seed, fixed, flags))
       return 1
     }
     if (seed % 25_000 === 0) print(`${seed} of ${count} seeds`)

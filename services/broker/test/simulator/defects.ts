@@ -184,6 +184,17 @@ export const defects: readonly Defect[] = [
     protocol: { ...protocol, forget: () => undefined },
   },
   {
+    title: 'the fence of a reconnect',
+    breaks: 'I3',
+    protocol: withStatements({
+      activate(row, server, target, credentials) {
+        const isSwapped = statements.activate(row, server, target, credentials)
+        if (isSwapped) row.credentialsFence = --row.fence
+        return isSwapped
+      },
+    }),
+  },
+  {
     title: 'the fence at settling',
     breaks: 'I5',
     protocol: withStatements({

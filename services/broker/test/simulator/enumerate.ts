@@ -15,8 +15,8 @@ const occurrences = 2
 
 const polls: ReadonlySet<Place> = new Set([places.read.before, places.read.done, places.view.before, places.view.done])
 
-/** As second faults these stand for their longer kin: a nap, a doze and a lost session do less than what follows them. */
-const secondFaults: ReadonlySet<Fault> = new Set(['nap', 'doze', 'session_lost'])
+/** Not played as second faults: a freeze and a database crash do the same for longer, and chance plays these too. */
+const lesserFaults: ReadonlySet<Fault> = new Set(['nap', 'doze', 'session_lost'])
 
 /** Plays every single and every double fault at one provider. The clean run comes first. */
 export function* playSchedules(provider: KindName): Generator<Schedule> {
@@ -29,7 +29,7 @@ export function* playSchedules(provider: KindName): Generator<Schedule> {
       yield alone
       for (const second of boundaries(alone.passed, first.index + 1, occurrences))
         for (const other of second.place.faults)
-          if (!secondFaults.has(other))
+          if (!lesserFaults.has(other))
             yield play(provider, [single, { place: second.place.name, occurrence: second.occurrence, fault: other }])
     }
 }

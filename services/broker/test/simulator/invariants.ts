@@ -60,23 +60,23 @@ const serving: Check = ({ journal }) => [
 
 /** A refresh token the provider holds valid that we hold too, or lost to a fault; and no answer in hand is dropped. */
 const holding: Check = (cluster) => {
-  const { provider, row, journal } = cluster
+  const { provider, grant, row, journal } = cluster
   const [dropped] = journal.attempts.filter(
     ({ fencedAtMs, storedAtMs, hiddenBy }) =>
       fencedAtMs !== undefined && storedAtMs === undefined && hiddenBy !== 'crash',
   )
   if (dropped !== undefined) return [`the answer that came back under fence ${dropped.fence} was dropped`]
   const held = row.credentials.refreshToken ?? 'none'
-  if (!provider.isAlive() || provider.current.has(held)) return []
-  const lost = [...provider.current].flatMap((each) => provider.issuedTo(each) ?? [])
+  if (grant.endedBy !== undefined || grant.current.has(held)) return []
+  const lost = [...grant.current].flatMap((each) => provider.issuedTo(each) ?? [])
   const [careless] = lost.filter((attempt) => !isExcused(cluster, attempt))
   if (careless !== undefined)
     return [`the answer under fence ${careless.fence} was lost without a fault: ${held} is held`]
-  return row.status === 'active' ? [`${held} is held, valid is ${[...provider.current].join(', ')}`] : []
+  return row.status === 'active' ? [`${held} is held, valid is ${[...grant.current].join(', ')}`] : []
 }
 
 const believing: Check = (cluster) => {
-  const { provider, row, journal } = cluster
+  const { grant, row, journal } = cluster
   const isUsable = isHeaderSafe(row.credentials.accessToken)
   const tooEarly = journal.settlements
     .filter(({ hadOrphan }) => hadOrphan)
@@ -84,36 +84,38 @@ const believing: Check = (cluster) => {
   if (row.status === 'active')
     return [
       ...tooEarly,
-      ...(provider.isAlive() ? [] : ['active, but the grant is dead']),
+      ...(grant.endedBy === undefined ? [] : ['active, but the grant is dead']),
       ...(isUsable ? [] : ['active with a token the judge refuses']),
     ]
   const wrong = isRightReason(cluster, isUsable) ? [] : [`attention (${row.reason}), but ${whatIs(cluster)}`]
   return [...tooEarly, ...wrong]
 }
 
-function isRightReason({ provider, row, journal }: Cluster, isUsable: boolean): boolean {
+function isRightReason({ grant, row, journal }: Cluster, isUsable: boolean): boolean {
+  const { endedBy, current } = grant
   switch (row.reason) {
     case 'token_unusable':
       return !isUsable
     case 'revoked':
       // Who dies between adopting an orphan and settling takes along what was doubtful about it.
-      if (journal.attempts.some(({ adoption }) => adoption === 'unsettled')) return !provider.isAlive()
-      return provider.endedBy() === 'person'
-    case 'lost_rotation': {
+      if (journal.attempts.some(({ adoption }) => adoption === 'unsettled')) return endedBy !== undefined
+      return endedBy === 'person'
+    case 'lost_rotation':
       // Revoked while a call was in doubt: nobody can tell which it was.
-      const wasInDoubt = journal.settlements.some(({ attempt }) => attempt.previous !== 'idle')
-      if (provider.endedBy() === 'person') return wasInDoubt
-      return provider.endedBy() === 'reuse' || !provider.current.has(row.credentials.refreshToken ?? 'none')
-    }
+      if (endedBy === 'person')
+        return journal.settlements.some(
+          ({ attempt: { previous, version } }) => previous !== 'idle' && version >= journal.consentVersion,
+        )
+      return endedBy === 'reuse' || !current.has(row.credentials.refreshToken ?? 'none')
     default:
       return false
   }
 }
 
-const whatIs = ({ provider, row }: Cluster): string =>
-  provider.isAlive()
-    ? `the grant lives with ${[...provider.current].join(', ')} and ${row.credentials.refreshToken} is held`
-    : `the grant was ended by ${provider.endedBy()}`
+const whatIs = ({ grant, row }: Cluster): string =>
+  grant.endedBy === undefined
+    ? `the grant lives with ${[...grant.current].join(', ')} and ${row.credentials.refreshToken} is held`
+    : `the grant was ended by ${grant.endedBy}`
 
 const counting: Check = ({ journal }) => {
   const causeless = journal.presentations

@@ -68,6 +68,8 @@ export type Journal = {
   readonly outdated: string[]
   /** The access token that was stored as each version. */
   readonly stored: Map<number, string>
+  /** The version under which the last consent was swapped in: what came before it is of another grant. */
+  consentVersion: number
   /** When each version was judged good, oldest first. */
   readonly judged: { atMs: number; version: number }[]
 }
@@ -79,5 +81,6 @@ export const newJournal = (): Journal => ({
   settlements: [],
   outdated: [],
   stored: new Map([[1, 'a1']]),
+  consentVersion: 1,
   judged: [{ atMs: 0, version: 1 }],
 })

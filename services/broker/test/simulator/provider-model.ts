@@ -2,7 +2,7 @@ import type { RefreshPolicy } from '../../src/domain/provider.js'
 import type { AttemptRecord, Journal } from './journal.js'
 import type { Random } from './random.js'
 
-// Owns a model of a provider's token endpoint for one grant, by the kinds that differ in what a refresh does to the tokens.
+// Owns a model of a provider's token endpoint for one account's grants, by the kinds that differ in what a refresh does to the tokens.
 // Its journal is the oracle of every run. Does not own the network between us: that is call.ts.
 
 export type ProviderKind = {
@@ -39,28 +39,43 @@ export type Answer =
   | { kind: 'tokens'; accessToken: string; refreshToken: string | undefined; expiresInSeconds: number }
   | { kind: 'error'; error: 'invalid_grant' }
 
-type RefreshTokenState = { spentAtMs: number; spentBy: AttemptRecord | undefined; successors: string[] }
+type RefreshTokenState = {
+  spentAtMs: number
+  spentBy: AttemptRecord | undefined
+  successors: string[]
+  grant: ModelGrant
+}
+
+/** What one consent began. */
+export type ModelGrant = {
+  readonly accessToken: string
+  readonly refreshToken: string
+  endedBy: 'person' | 'reuse' | undefined
+  /** Refresh tokens that are valid, not merely forgiven. */
+  readonly current: Set<string>
+}
 
 export type ModelProvider = {
-  /** True until the person or a detected reuse ended the grant. */
-  isAlive(): boolean
-  endedBy(): 'person' | 'reuse' | undefined
-  /** Refresh tokens that are valid, not merely forgiven. */
-  current: ReadonlySet<string>
+  /** A person consents, once more. */
+  consent(): ModelGrant
   /** The attempt whose call brought a refresh token forth. */
   issuedTo(refreshToken: string): AttemptRecord | undefined
   present(refreshToken: string, attempt: AttemptRecord, nowMs: number): Answer
-  revoke(by: 'person'): void
 }
 
 export const accessTokenSeconds = 90
 
 export function createProvider(kind: ProviderKind, journal: Journal, random: Random): ModelProvider {
-  let generation = 1
-  let end: 'person' | 'reuse' | undefined
-  const current = new Set(['r1'])
-  const tokens = new Map<string, RefreshTokenState>([['r1', newToken()]])
+  let generation = 0
+  const tokens = new Map<string, RefreshTokenState>()
   const receivers = new Map<string, AttemptRecord>()
+
+  const add = (grant: ModelGrant): string => {
+    const refreshToken = `r${generation + 1}`
+    tokens.set(refreshToken, { spentAtMs: 0, spentBy: undefined, successors: [], grant })
+    grant.current.add(refreshToken)
+    return refreshToken
+  }
 
   const issue = (refreshToken: string | undefined): Answer => ({
     kind: 'tokens',
@@ -70,9 +85,7 @@ export function createProvider(kind: ProviderKind, journal: Journal, random: Ran
   })
 
   const rotate = (presented: RefreshTokenState, attempt: AttemptRecord): string => {
-    const successor = `r${generation + 1}`
-    tokens.set(successor, newToken())
-    current.add(successor)
+    const successor = add(presented.grant)
     receivers.set(successor, attempt)
     presented.successors.push(successor)
     return successor
@@ -85,37 +98,45 @@ export function createProvider(kind: ProviderKind, journal: Journal, random: Ran
     return issue(successor)
   }
 
+  const accept = (
+    refreshToken: string,
+    presented: RefreshTokenState,
+    attempt: AttemptRecord,
+    nowMs: number,
+  ): Answer => {
+    const isRotating = kind.rotates === 'always' || (kind.rotates === 'sometimes' && random.chance(0.5))
+    if (!isRotating) return issue(undefined) // RFC 6749 section 6: the one presented stays valid
+    presented.grant.current.delete(refreshToken)
+    presented.spentAtMs = nowMs
+    presented.spentBy = attempt
+    return issue(rotate(presented, attempt))
+  }
+
+  const verdictOn = (refreshToken: string, { grant, spentAtMs, successors }: RefreshTokenState, nowMs: number) => {
+    if (grant.endedBy !== undefined) return 'dead'
+    if (grant.current.has(refreshToken)) return 'accepted'
+    const isForgiven = nowMs - spentAtMs <= kind.policy.graceMs && successors.every((each) => grant.current.has(each))
+    return isForgiven ? 'forgiven' : 'reuse'
+  }
+
   return {
-    isAlive: () => end === undefined,
-    endedBy: () => end,
-    current,
     issuedTo: (refreshToken) => receivers.get(refreshToken),
-    revoke: (by) => void (end ??= by),
+    consent() {
+      const current = new Set<string>()
+      const grant: ModelGrant = { accessToken: `a${generation + 1}`, refreshToken: `r${generation + 1}`, endedBy: undefined, current } // prettier-ignore
+      add(grant)
+      generation++
+      return grant
+    },
     present(refreshToken, attempt, nowMs) {
       const presented = tokens.get(refreshToken)
       if (presented === undefined) throw new Error(`no provider issued ${refreshToken}`)
-      const spentBy = presented.spentBy
-      const entry = { attempt, refreshToken, spentBy, atMs: nowMs }
-      if (end !== undefined) {
-        journal.presentations.push({ ...entry, verdict: 'dead' })
-        return { kind: 'error', error: 'invalid_grant' }
-      }
-      if (current.has(refreshToken)) {
-        journal.presentations.push({ ...entry, verdict: 'accepted' })
-        const isRotating = kind.rotates === 'always' || (kind.rotates === 'sometimes' && random.chance(0.5))
-        if (!isRotating) return issue(undefined) // RFC 6749 section 6: the one presented stays valid
-        current.delete(refreshToken)
-        presented.spentAtMs = nowMs
-        presented.spentBy = attempt
-        return issue(rotate(presented, attempt))
-      }
-      const isForgiven = nowMs - presented.spentAtMs <= kind.policy.graceMs && presented.successors.every((each) => current.has(each)) // prettier-ignore
-      journal.presentations.push({ ...entry, verdict: isForgiven ? 'forgiven' : 'reuse' })
-      if (isForgiven) return forgive(presented, attempt)
-      if (kind.onReuse === 'revokes') end = 'reuse'
+      const verdict = verdictOn(refreshToken, presented, nowMs)
+      journal.presentations.push({ attempt, refreshToken, spentBy: presented.spentBy, atMs: nowMs, verdict })
+      if (verdict === 'accepted') return accept(refreshToken, presented, attempt, nowMs)
+      if (verdict === 'forgiven') return forgive(presented, attempt)
+      if (verdict === 'reuse' && kind.onReuse === 'revokes') presented.grant.endedBy = 'reuse'
       return { kind: 'error', error: 'invalid_grant' }
     },
   }
 }
-
-const newToken = (): RefreshTokenState => ({ spentAtMs: 0, spentBy: undefined, successors: [] })

@@ -157,14 +157,14 @@ function* settleLease(attempt: Attempt, effect: RefreshEffect & { do: 'settle' }
   return { type: outcome }
 }
 
-const hasValidOrphan = ({ replica, record }: Attempt, row: Row): boolean =>
-  replica.cluster.provider.isAlive() &&
+const hasValidOrphan = ({ replica: { cluster }, record }: Attempt, row: Row): boolean =>
+  cluster.grant.endedBy === undefined &&
   row.orphans.some(
     ({ fence, isAdopted, filedAtMs, credentials }) =>
       !isAdopted &&
       fence > row.credentialsFence &&
       filedAtMs < (record?.declinedAtMs ?? 0) &&
-      replica.cluster.provider.current.has(credentials.refreshToken ?? ''),
+      cluster.grant.current.has(credentials.refreshToken ?? ''),
   )
 
 function* releaseLease(attempt: Attempt, effect: RefreshEffect & { do: 'release' }): Routine<RefreshEvent> {

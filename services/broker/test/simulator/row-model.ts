@@ -50,6 +50,8 @@ export type Statements = {
   fileOrphan(row: Row, server: Server, fence: number, credentials: OAuthCredentials): void
   findOrphan(row: Row, server: Server, belowFence: number): Orphan | undefined
   markAdopted(row: Row, server: Server, fence: number): void
+  /** src/postgres/activate-connection.ts: what a later consent brought replaces what is held, under a fence of its own. */
+  activate(row: Row, server: Server, target: { fence: number; version: number }, credentials: OAuthCredentials): boolean
 }
 
 export type Settle = { reason: ConnectionReason | undefined; attempt: 'idle' | 'in_doubt'; backoffMs: number }
@@ -165,5 +167,19 @@ export const statements: Statements = {
   markAdopted(row, _server, fence) {
     const orphan = row.orphans.find((each) => each.fence === fence)
     if (orphan !== undefined) orphan.isAdopted = true
+  },
+
+  activate(row, _server, target, credentials) {
+    if (row.version !== target.version || row.fence !== target.fence) return false
+    freeLease(row)
+    row.status = 'active'
+    row.reason = undefined
+    row.credentials = credentials
+    row.version++
+    row.credentialsFence = ++row.fence
+    row.attempt = 'idle'
+    row.backoffUntilMs = 0
+    row.failCount = 0
+    return true
   },
 }

@@ -3,6 +3,7 @@ import { type Faults, noFaults } from './faults.js'
 import { type Journal, newJournal } from './journal.js'
 import { judge, type Violation } from './invariants.js'
 import type { Protocol } from './protocol.js'
+import { credentialsOf, planPerson } from './person.js'
 import { createProvider, type KindName, providerKinds } from './provider-model.js'
 import { createRandom, type Random } from './random.js'
 import { receive } from './replica.js'
@@ -33,7 +34,7 @@ export function run(scenario: Scenario): RunResult {
   try {
     for (const arrival of isStandard ? standardTraffic : randomTraffic(random, scenario.replicas))
       world.after(arrival.atMs, () => send(cluster, arrival))
-    if (!isStandard && random.chance(0.1)) world.after(random.between(0, 80_000), () => revokeByPerson(cluster))
+    if (!isStandard) planPerson(cluster)
     world.runUntil(Infinity)
     comeToRest(cluster)
     return { violations: judge(cluster), journal: cluster.journal }
@@ -48,14 +49,17 @@ function createCluster(scenario: Scenario, random: Random): Cluster {
   const world: World = new World(random, note && ((line) => note(`${stamp(world.nowMs)}  ${line}`)))
   const journal = newJournal()
   const kind = providerKinds[scenario.provider]
+  const provider = createProvider(kind, journal, random)
+  const grant = provider.consent()
   const isStandard = scenario.traffic === 'standard'
   const cluster: Cluster = {
     world,
     journal,
     kind,
     protocol: scenario.protocol,
-    provider: createProvider(kind, journal, random),
-    row: newRow(consented(world.nowMs + (isStandard ? 0 : random.between(0, 60_000)))),
+    provider,
+    grant,
+    row: newRow(credentialsOf(grant, world.nowMs + (isStandard ? 0 : random.between(0, 60_000)))),
     replicas: [],
     faults: noFaults,
     database: { incarnation: 1, upAtMs: 0 },
@@ -72,28 +76,12 @@ function createCluster(scenario: Scenario, random: Random): Cluster {
 
 const stamp = (nowMs: number): string => `${((nowMs - 1_000_000) / 1000).toFixed(3).padStart(9)} s`
 
-const consented = (expiresAtMs: number) => ({
-  type: 'oauth2' as const,
-  accessToken: 'a1',
-  tokenType: 'Bearer',
-  refreshToken: 'r1',
-  idToken: undefined,
-  scope: undefined,
-  expiresAtMs,
-  extra: {},
-})
-
 function send(cluster: Cluster, { replica, request, usesLastVersion }: Arrival): void {
   const at = cluster.replicas[replica]
   if (at === undefined) return
   const last = cluster.journal.calls.findLast((each) => each.answer?.kind === 'served')?.answer
   const ifVersion = usesLastVersion && last?.kind === 'served' ? last.version : undefined
   receive(at, request.kind === 'newer_than' ? { kind: 'newer_than', ifVersion } : request)
-}
-
-function revokeByPerson({ provider, world }: Cluster): void {
-  provider.revoke('person')
-  world.note?.('the person revokes the grant')
 }
 
 /** Without faults and with everybody alive, refreshes until the provider was heard: it accepts, or the broker gave up. */
