@@ -201,7 +201,7 @@ const settle = (state: RefreshState & { at: 'holding' }, reason: ConnectionReaso
  */
 function stragglerMs({ policy, lease, from }: RefreshState & Holding): number {
   if (policy.mode === 'stable' || policy.graceMs === 0) return 0
-  if (from === 'dead_owner') return refreshTimes.callDeadlineMs + refreshTimes.settleMs
+  if (from === 'dead_owner') return refreshTimes.leaseMs - refreshTimes.ownerGoneMs // the end of the lease taken over
   return lease.previous === 'in_doubt' ? refreshTimes.settleMs : 0
 }
 

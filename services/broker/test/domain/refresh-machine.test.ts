@@ -222,7 +222,7 @@ describe('the refresh machine', () => {
 
   test.each([
     ['a call in doubt', false, 'in_doubt', refreshTimes.settleMs],
-    ['a takeover', true, 'sent', refreshTimes.callDeadlineMs + refreshTimes.settleMs],
+    ['a takeover', true, 'sent', refreshTimes.leaseMs - refreshTimes.ownerGoneMs],
     ['a lease that ended by time', false, 'sent', 0],
     ['an ordinary refresh', false, 'idle', 0],
   ] as const)(

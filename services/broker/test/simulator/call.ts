@@ -1,6 +1,6 @@
 import type { TokenAnswer } from '../../src/domain/token-answer.js'
 import { classifyRefusal, type TokenCall, type TokenRefusal } from '../../src/domain/token-refusal.js'
-import type { RefreshEvent } from '../../src/domain/refresh-protocol.js'
+import { type RefreshEvent, refreshTimes } from '../../src/domain/refresh-protocol.js'
 import { hide, pass, type Replica, strike } from './cluster.js'
 import { type Fault, places } from './faults.js'
 import type { AttemptRecord } from './journal.js'
@@ -11,16 +11,17 @@ import type { Routine } from './world.js'
 // Owns one call of the token endpoint: src/flows/refresh-call.ts over src/oauth/outbound-call.ts, with its deadlines.
 // The check before sending and the sending are one moment here, as they are one turn of the event loop there.
 
-/** The limits of src/oauth/outbound-fetch.ts, milliseconds. */
-const limits = { connectMs: 3_000, headersMs: 5_000, totalMs: 10_000 } as const
+/** The limits of src/oauth/outbound-fetch.ts for a token call, milliseconds. */
+const limits = { connectMs: 3_000, totalMs: 10_000 } as const
 
 /**
- * The one thing we assume of a provider and the network: what was sent has been processed this long after it was sent, or
- * never will be. It is the time a doubtful call is given up after, and the pause before it is repeated.
+ * The one thing we assume of a provider and the network: what was sent has been processed before the pause after its call's
+ * deadline is over, before its lease has ended and, when its connection broke, within the same pause; or it never will be.
  */
-const processedWithinMs = limits.headersMs + 2_000 - 100
+const lastArrivalMs = (attempt: Attempt, startedAtMs: number): number =>
+  Math.min(startedAtMs + limits.totalMs + pauseMs, attempt.askedAtMs + refreshTimes.leaseMs - 100)
 
-const late: Fault = 'processed_late'
+const pauseMs = refreshTimes.settleMs - 100
 
 /** Presents the held refresh token once. */
 export function* callProvider(attempt: Attempt, record: AttemptRecord): Routine<RefreshEvent> {
@@ -34,16 +35,16 @@ export function* callProvider(attempt: Attempt, record: AttemptRecord): Routine<
   yield* pass(replica, places.callConnected)
   if (world.nowMs - startedAtMs >= limits.connectMs) return { type: 'not_sent' } // on a thaw the timer comes first
   if (!protocol.maySend(world.nowMs - attempt.askedAtMs)) return { type: 'not_sent' }
-  const dueMs = Math.min(limits.headersMs, startedAtMs + limits.totalMs - world.nowMs)
-  const call = yield* exchange(attempt, record, dueMs)
+  const call = yield* exchange(attempt, record, startedAtMs)
   return eventOf(attempt, call)
 }
 
 /** Sends, and waits for whichever comes first: an answer, a broken connection, or the deadline. */
-function* exchange(attempt: Attempt, record: AttemptRecord, dueMs: number): Routine<TokenCall<TokenAnswer>> {
+function* exchange(attempt: Attempt, record: AttemptRecord, startedAtMs: number): Routine<TokenCall<TokenAnswer>> {
   const { replica } = attempt
   const { world } = replica.cluster
   const presented = viewed(attempt).credentials.refreshToken ?? ''
+  const dueMs = startedAtMs + limits.totalMs - world.nowMs
   record.state = 'outstanding'
   record.answerDueMs = world.nowMs + dueMs
   const result: { of: TokenCall<TokenAnswer> | undefined } = { of: undefined }
@@ -57,8 +58,11 @@ function* exchange(attempt: Attempt, record: AttemptRecord, dueMs: number): Rout
   const { life } = replica.process
   const fault = strike(replica, places.callSent, life)
   const process = (): void => processRequest(replica, record, presented, life, fault, arrive)
-  if (fault === 'request_lost') arrive({ kind: 'in_doubt', why: 'connection_lost' }, world.random.between(50, 4_000))
-  else world.after(fault === late ? world.random.between(1_000, processedWithinMs) : transitMs(replica), process)
+  const lastMs = lastArrivalMs(attempt, startedAtMs) - world.nowMs
+  const breaksAfterMs = world.random.between(50, Math.min(4_000, lastMs))
+  if (fault === 'request_lost' || fault === 'connection_reset') arrive(reset, breaksAfterMs)
+  if (fault === 'connection_reset') hide(replica, fault)
+  if (fault !== 'request_lost') world.after(arrivalMs(replica, fault, breaksAfterMs, lastMs), process)
   let isOver = false
   world.after(dueMs, () => {
     if (isOver) return
@@ -74,8 +78,21 @@ function* exchange(attempt: Attempt, record: AttemptRecord, dueMs: number): Rout
   return call
 }
 
-const transitMs = ({ cluster: { world } }: Replica): number =>
-  world.random.chance(0.05) ? world.random.between(500, 2_000) : world.random.between(5, 60)
+const reset: TokenCall<TokenAnswer> = { kind: 'in_doubt', why: 'connection_lost' }
+
+function arrivalMs(replica: Replica, fault: Fault | undefined, breaksAfterMs: number, lastMs: number): number {
+  const { random } = replica.cluster.world
+  if (fault === 'processed_late') return random.between(1_000, lastMs)
+  if (fault === 'connection_reset') return Math.min(breaksAfterMs + random.between(0, pauseMs), lastMs)
+  return Math.min(transitMs(replica), lastMs)
+}
+
+/** One way. Providers that take seconds are nothing unusual. */
+function transitMs({ cluster: { world } }: Replica): number {
+  const { random } = world
+  if (random.chance(0.02)) return random.between(2_000, 4_500)
+  return random.chance(0.05) ? random.between(300, 2_000) : random.between(5, 60)
+}
 
 function processRequest(
   replica: Replica,
@@ -96,7 +113,7 @@ function processRequest(
   switch (fault) {
     case 'answer_lost':
       hide(replica, fault)
-      return arrive({ kind: 'in_doubt', why: 'connection_lost' }, backMs)
+      return arrive(reset, backMs)
     case 'answer_slow': // comes when nobody waits for it any more
       hide(replica, fault)
       return

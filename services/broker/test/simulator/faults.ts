@@ -17,6 +17,7 @@ export type Fault =
   | 'unsent'
   | 'held_back'
   | 'request_lost'
+  | 'connection_reset'
   | 'processed_late'
   | 'answer_lost'
   | 'answer_slow'
@@ -58,7 +59,14 @@ export const places = {
   seek: statement('seek'),
   callBefore: place('call.before', ['unsent', 'held_back']),
   callConnected: place('call.connected', []),
-  callSent: place('call.sent', ['request_lost', 'processed_late', 'throttled', 'client_refused', 'unwell']),
+  callSent: place('call.sent', [
+    'request_lost',
+    'connection_reset',
+    'processed_late',
+    'throttled',
+    'client_refused',
+    'unwell',
+  ]),
   callProcessed: place('call.processed', ['answer_lost', 'answer_slow', 'server_error', 'token_unusable', 'no_access_token']), // prettier-ignore
   capture: statement('capture'),
   adopt: statement('adopt'),
