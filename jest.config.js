@@ -13,5 +13,7 @@ export default {
   globalSetup: '<rootDir>/packages/local/test-database/setup.mjs',
   globalTeardown: '<rootDir>/packages/local/test-database/teardown.mjs',
   modulePathIgnorePatterns: ['<rootDir>/.dromos', '/dist/'],
+  // Most suites wait for processes and sockets: every core gets a worker.
+  maxWorkers: '100%',
   testTimeout: 20_000,
 }
