@@ -58,7 +58,9 @@ export function checkReturnUrl(raw: string, rules: readonly ReturnUrlRule[] | un
 
 function matches(rule: ReturnUrlRule, url: URL): boolean {
   const host = url.hostname.toLowerCase().replace(/\.$/, '')
-  const isHost = rule.wildcard === 'subdomains' ? host.endsWith(`.${rule.host}`) : host === rule.host
+  const hasEmptyLabel = host.startsWith('.') || host.includes('..')
+  const isBelow = host.endsWith(`.${rule.host}`) && !hasEmptyLabel
+  const isHost = rule.wildcard === 'subdomains' ? isBelow : host === rule.host
   return isHost && url.protocol === rule.scheme && (rule.port === '*' || rule.port === url.port)
 }
 

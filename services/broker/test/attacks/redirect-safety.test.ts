@@ -41,6 +41,7 @@ describe('a return URL is refused when it is asked for and again before the redi
     ['host with our name at its end', 'https://evilapp.example.com', '(A23)'],
     ['apex of a wildcard', 'https://tenants.example.com/', '(A23)'],
     ['host with a wildcard’s name at its end', 'https://eviltenants.example.com/', '(A23)'],
+    ['host below a wildcard with an empty label', 'https://..a.tenants.example.com/', '(A23)'],
     ['encoded dot', 'https://app.example.com%2eevil.com', '(A24)'],
     ['ideographic full stop', 'https://app.example.com。evil.com', '(A24)'],
     ['full-width letters', 'https://ｅｖｉｌ.com', '(A24)'],
