@@ -15,11 +15,19 @@ export const userinfoSwitches = {
   'ui.no_sub': { does: 'no sub', at: { 'userinfo.claims': ({ sub: _dropped, ...claims }) => claims } },
   'ui.signed': {
     does: 'valid: a signed JWT with iss and aud (OpenID Connect Core section 5.3.2)',
-    at: { 'userinfo.answer': (answer, facts) => jwtAnswer(answer, facts, facts.keys.current().sign) },
+    at: { 'userinfo.answer': (answer, facts) => jwtAnswer(answer, facts) },
   },
   'ui.signed_bad': {
     does: 'a JWT whose signature is wrong',
     at: { 'userinfo.answer': (answer, facts) => jwtAnswer(answer, facts, brokenSigner(facts.keys.current().sign)) },
+  },
+  'ui.signed_iss+1': {
+    does: 'a signed JWT whose iss has a 1 appended',
+    at: { 'userinfo.answer': (answer, facts) => jwtAnswer(answer, { ...facts, issuer: `${facts.issuer}1` }) },
+  },
+  'ui.signed_aud+1': {
+    does: 'a signed JWT whose aud has a 1 appended',
+    at: { 'userinfo.answer': (answer, facts) => jwtAnswer(answer, { ...facts, clientId: `${facts.clientId}1` }) },
   },
   'ui.401': { does: '401 invalid_token', at: { 'userinfo.answer': () => bearerError(401, 'invalid_token') } },
   'ui.500': { does: '500 with an HTML page', at: { 'userinfo.answer': withStatus(500) } },
@@ -88,7 +96,11 @@ export const apiSwitches = {
   },
 } satisfies SwitchFamily
 
-function jwtAnswer(answer: Answer, { keys, issuer, clientId }: SwitchFacts, signer: Signer): Answer {
+function jwtAnswer(
+  answer: Answer,
+  { keys, issuer, clientId }: SwitchFacts,
+  signer: Signer = keys.current().sign,
+): Answer {
   const { kid, alg } = keys.current()
   const parsed: unknown = JSON.parse(answer.body.toString())
   const claims: JsonObject = { ...(typeof parsed === 'object' && parsed), iss: issuer, aud: clientId }

@@ -42,6 +42,16 @@ describe('userinfo', () => {
     expect(await signatureIsRight(provider, text)).toBe(right)
   })
 
+  test.each([
+    ['ui.signed_iss+1' as const, 'iss'],
+    ['ui.signed_aud+1' as const, 'aud'],
+  ])('%s is rightly signed, with a near miss in %s', async (name, claim) => {
+    const { provider, text } = await resource('userinfoEndpoint', name)
+    const right: Record<string, string> = { iss: provider.issuer, aud: 'lab-client' }
+    expect(decode(text).claims[claim]).toBe(`${right[claim]}1`)
+    expect(await signatureIsRight(provider, text)).toBe(true)
+  })
+
   test('ui.huge', async () => {
     expect((await resource('userinfoEndpoint', 'ui.huge', 1_000_000)).text.length).toBeGreaterThanOrEqual(1_000_000)
   })

@@ -21,6 +21,7 @@ export type ConnectionReason =
   | 'provider_deleted'
   | 'id_token_missing'
   | 'id_token_invalid'
+  | 'userinfo_invalid'
   | 'identity_changed'
   | 'account_mismatch'
   | 'revoked'

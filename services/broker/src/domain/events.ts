@@ -23,6 +23,7 @@ export type EventType =
   | 'consent_refused'
   | 'token_exchange_failed'
   | 'id_token_verification_failed'
+  | 'userinfo_verification_failed'
   | 'token_storage_failed'
   | 'invalid_return_url'
   | 'credentials.captured'

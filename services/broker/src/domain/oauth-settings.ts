@@ -46,9 +46,11 @@ export function oauthSettings(profile: ProviderProfile): Omit<OAuthProvider, 'ki
       style: profile.revocation?.style ?? 'rfc7009',
       token: profile.revocation?.token ?? 'refresh_token',
     },
+    userinfo: profile.userinfo ?? 'on',
     idToken: {
       nonce: profile.id_token?.nonce ?? 'required',
       issuerTemplate: profile.id_token?.issuer_template ?? undefined,
+      maxLoginAgeSeconds: profile.id_token?.max_login_age_seconds ?? 600,
       signingAlgs: profile.id_token?.signing_algs ?? ['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA'],
     },
   }

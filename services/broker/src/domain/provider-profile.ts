@@ -76,6 +76,7 @@ export const providerProfileSchema = z.strictObject({
   refresh_url: url.nullish(),
   jwks_url: url.nullish(),
   userinfo_url: url.nullish(),
+  userinfo: z.enum(['required', 'on', 'off']).nullish(),
   url_variables: z
     .record(
       text(64).regex(/^[a-z][a-z0-9_]*$/, 'must be lower-case letters, digits and "_"'),
@@ -139,6 +140,7 @@ export const providerProfileSchema = z.strictObject({
     .strictObject({
       nonce: z.enum(['required', 'not_echoed']).nullish(),
       issuer_template: text(2048).nullish(),
+      max_login_age_seconds: seconds.nullish(),
       signing_algs: z.array(z.enum(['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA'])).min(1).nullish(),
     })
     .nullish(),

@@ -46,6 +46,9 @@ export type ConfiguredEndpoints = {
   sendsIssuer: boolean | undefined
 }
 
+/** on: claims of somebody else are refused, a silent endpoint is borne · required: no claims, no connection · off: not asked */
+export type UserinfoPolicy = 'required' | 'on' | 'off'
+
 export type UrlVariable = {
   name: string
   title: string
@@ -107,9 +110,12 @@ export type OAuthProvider = {
   /** OAuth error codes that, beside `invalid_grant`, mean that the grant is dead. */
   deadGrantErrors: readonly string[]
   revocationStyle: { style: 'rfc7009' | 'bearer_post' | 'basic_delete'; token: 'refresh_token' | 'access_token' }
+  userinfo: UserinfoPolicy
   idToken: {
     nonce: 'required' | 'not_echoed'
     issuerTemplate: string | undefined
+    /** How long ago an id_token of a fresh login may have been issued. */
+    maxLoginAgeSeconds: number
     signingAlgs: readonly string[]
   }
 }

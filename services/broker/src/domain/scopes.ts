@@ -13,6 +13,10 @@ export function scopesToRequest(provider: OAuthProvider, asked: readonly string[
   return scopes
 }
 
+/** How many scopes were granted that nobody asked for: their names are the provider's text and go into no event. */
+export const countExtraScopes = (asked: readonly string[], granted: string | undefined): number =>
+  (granted?.split(/[\s,]+/) ?? []).filter((scope) => scope !== '' && !asked.includes(scope)).length
+
 /** Scopes that were asked for and not granted; empty when the provider does not say what it granted. */
 export function missingScopes(asked: readonly string[], granted: string | undefined): string[] {
   if (granted === undefined) return []

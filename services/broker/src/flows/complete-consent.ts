@@ -1,16 +1,15 @@
-import { ServiceError } from '@dromos/contract'
 import type { FlowSecrets } from '../domain/authorization-request.js'
-import type { Account } from '../domain/connection.js'
-import { isHeaderSafe, mergeAnswer, type OAuthCredentials } from '../domain/credentials.js'
+import { mergeAnswer, type OAuthCredentials } from '../domain/credentials.js'
 import type { Actor } from '../domain/events.js'
 import type { ClientSecrets, OAuthProvider } from '../domain/provider.js'
-import { missingScopes } from '../domain/scopes.js'
+import { countExtraScopes, missingScopes } from '../domain/scopes.js'
 import { activateGrant, captureGrant } from './activate-grant.js'
 import { ConsentFailure } from './consent-failure.js'
 import { dropGrant } from './drop-grant.js'
 import type { Grant } from './ports/oauth.js'
 import type { Ports } from './ports/ports.js'
 import { type Recognised, tenantActor } from './recognise-callback.js'
+import { verifyGrant } from './verify-grant.js'
 
 type CompletePorts = Pick<
   Ports,
@@ -20,6 +19,7 @@ type CompletePorts = Pick<
   | 'tokenEndpoint'
   | 'revocationEndpoint'
   | 'idTokens'
+  | 'userinfo'
   | 'vault'
   | 'report'
 >
@@ -47,7 +47,7 @@ export async function completeConsent(
   const durationMs = Math.round(performance.now() - startedAtMs)
   const credentials = credentialsOf(provider, request, grant)
   await captureGrant(ports, request, credentials) // 5
-  const account = await verify(ports, provider, request, secrets, credentials) // 6
+  const account = await verifyGrant(ports, provider, request, secrets, credentials) // 6
   try {
     await activateGrant(ports, request, { provider, credentials, account, actor: tenantActor(actor, request) }) // 7
   } catch (error) {
@@ -95,33 +95,6 @@ function credentialsOf(provider: OAuthProvider, request: Recognised, grant: Gran
   return request.snapshot.expectsIdToken ? merged : { ...merged, idToken: undefined }
 }
 
-async function verify(
-  ports: CompletePorts,
-  provider: OAuthProvider,
-  request: Recognised,
-  secrets: FlowSecrets,
-  credentials: OAuthCredentials,
-): Promise<Account | undefined> {
-  if (!isHeaderSafe(credentials.accessToken))
-    throw new ConsentFailure('token_unusable', 'token_exchange_failed', { error: 'token_unusable' })
-  if (!request.snapshot.expectsIdToken) return undefined
-  if (credentials.idToken === undefined)
-    throw new ConsentFailure('id_token_missing', 'id_token_verification_failed', { error: 'missing' })
-  try {
-    return await ports.idTokens.verify(provider, credentials.idToken, {
-      endpoints: request.snapshot.endpoints,
-      clientId: request.snapshot.clientId,
-      nonce: provider.idToken.nonce === 'required' ? secrets.nonce : undefined,
-      accessToken: credentials.accessToken,
-      occasion: 'login',
-    })
-  } catch (error) {
-    if (error instanceof ServiceError)
-      throw new ConsentFailure('id_token_invalid', 'id_token_verification_failed', { error: error.reason })
-    throw error
-  }
-}
-
 async function report(
   ports: CompletePorts,
   request: Recognised,
@@ -138,6 +111,7 @@ async function report(
       duration_ms: durationMs,
       has_id_token: credentials.idToken !== undefined,
       missing_scopes: missingScopes(request.scopes, credentials.scope),
+      extra_scopes: countExtraScopes(request.scopes, credentials.scope),
     },
   })
 }

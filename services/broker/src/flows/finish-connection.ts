@@ -19,6 +19,7 @@ type FinishPorts = Pick<
   | 'tokenEndpoint'
   | 'revocationEndpoint'
   | 'idTokens'
+  | 'userinfo'
   | 'vault'
   | 'report'
 >

@@ -26,6 +26,7 @@ type ConsentPorts = Pick<
   | 'tokenEndpoint'
   | 'revocationEndpoint'
   | 'idTokens'
+  | 'userinfo'
   | 'vault'
   | 'idempotency'
   | 'report'

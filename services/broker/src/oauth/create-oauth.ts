@@ -8,8 +8,10 @@ import { observing, type Observer } from './observe.js'
 import { createOutbound, type OutboundOptions } from './outbound-fetch.js'
 import { createRevocationEndpoint } from './revocation.js'
 import { createTokenEndpoint } from './token-endpoint.js'
+import { createUserinfoEndpoint } from './userinfo.js'
 
-// Owns everything the broker says to a provider: metadata, authorization URLs, token requests, id_tokens, credential checks.
+// Owns everything the broker says to a provider: metadata, authorization URLs, token requests, id_tokens, userinfo,
+// credential checks.
 // Does not own what follows from an answer (flows/), nor provider profiles (domain/).
 
 export type OAuthOptions = OutboundOptions & {
@@ -20,7 +22,7 @@ export type OAuthOptions = OutboundOptions & {
 
 export type OAuth = Pick<
   Ports,
-  'metadata' | 'authorization' | 'tokenEndpoint' | 'revocationEndpoint' | 'idTokens' | 'credentialCheck'
+  'metadata' | 'authorization' | 'tokenEndpoint' | 'revocationEndpoint' | 'idTokens' | 'userinfo' | 'credentialCheck'
 > & {
   /** Ends every call under way; call it when the flows have been drained. */
   close(): void
@@ -30,16 +32,18 @@ export type OAuth = Pick<
 export function createOAuth(options: OAuthOptions): OAuth {
   const { now, observeDiscovery = ignore, observeVerification = ignore } = options
   const outbound = createOutbound(options)
+  const keySets = createKeySets(outbound, { now })
   return {
     metadata: createMetadataSource(outbound, { now, observe: observing(observeDiscovery) }),
     authorization: authorizationUrls,
     tokenEndpoint: createTokenEndpoint({ outbound, now }),
     revocationEndpoint: createRevocationEndpoint({ outbound, now }),
     idTokens: createIdTokenVerifier({
-      keySets: createKeySets(outbound, { now }),
+      keySets,
       now,
       observe: observing(observeVerification),
     }),
+    userinfo: createUserinfoEndpoint({ outbound, keySets }),
     credentialCheck: createCredentialCheck(outbound),
     close: () => outbound.close(),
   }

@@ -3,11 +3,11 @@ import { createHash, timingSafeEqual } from 'node:crypto'
 import { z } from 'zod'
 import type { Account } from '../domain/connection.js'
 import type { IdTokenOccasion } from '../flows/ports/oauth.js'
+import { labelClaims, labelOf } from './account-label.js'
 
 // Owns the rules of OIDC Core 3.1.3.7 and 12.2 for the claims of a token whose signature is already verified.
 
 const text = z.string().max(2048)
-const label = z.string().optional().catch(undefined)
 
 const claimsSchema = z.object({
   iss: text,
@@ -20,9 +20,7 @@ const claimsSchema = z.object({
   nonce: text.optional(),
   at_hash: text.optional(),
   tid: text.optional(),
-  email: label,
-  preferred_username: label,
-  name: label,
+  ...labelClaims,
 })
 
 type Claims = z.output<typeof claimsSchema>
@@ -30,6 +28,7 @@ type Claims = z.output<typeof claimsSchema>
 export type ExpectedClaims = {
   issuer: string
   issuerTemplate: string | undefined
+  maxLoginAgeSeconds: number
   clientId: string
   nonce: { value: string | undefined; isRequired: boolean }
   accessToken: string | undefined
@@ -38,7 +37,6 @@ export type ExpectedClaims = {
 }
 
 const toleranceSeconds = 60
-const maxLoginAgeSeconds = 600
 
 /** The one refusal; `why` is a sentence of ours and never quotes the token. */
 export const refuseIdToken = (why: string): ServiceError =>
@@ -80,7 +78,7 @@ function checkAudience({ aud, azp }: Claims, clientId: string): void {
   if (azp !== undefined && azp !== clientId) throw refuseIdToken('it was issued to another client')
 }
 
-function checkTimes({ exp, iat, nbf }: Claims, { nowSeconds, occasion }: ExpectedClaims): void {
+function checkTimes({ exp, iat, nbf }: Claims, { nowSeconds, occasion, maxLoginAgeSeconds }: ExpectedClaims): void {
   if (exp <= nowSeconds - toleranceSeconds) throw refuseIdToken('it has expired')
   if ((nbf ?? iat) > nowSeconds + toleranceSeconds || iat > nowSeconds + toleranceSeconds)
     throw refuseIdToken('it is not valid yet')
@@ -109,11 +107,3 @@ function checkAccessTokenHash({ at_hash }: Claims, alg: string, accessToken: str
   if (given.length !== expected.length || !timingSafeEqual(given, expected))
     throw refuseIdToken('it belongs to another access token')
 }
-
-// No control, format (bidirectional) or unassigned characters: the label is shown to people.
-const printable = /^[^\p{C}]{1,200}$/u
-
-const labelOf = ({ email, preferred_username, name }: Claims): string | undefined =>
-  [email, preferred_username, name]
-    .map((each) => each?.trim())
-    .find((each) => each !== undefined && printable.test(each))

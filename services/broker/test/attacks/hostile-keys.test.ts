@@ -94,3 +94,10 @@ test('a valid id_token of last week is no fresh login (A57)', async () => {
   const { connectionId, outcome } = await loginWith('idt.iat_week_old')
   expect(outcome).toEqual(rejected(connectionId))
 })
+
+test('unless the profile says that its provider hands out such (A57)', async () => {
+  const op = await providers.add({ profile: { id_token: { max_login_age_seconds: 8 * 86_400 } } })
+  op.provider.turnOn('idt.iat_week_old')
+  const { connectionId, outcome } = await login(op)
+  expect(outcome).toEqual(accepted(op, connectionId))
+})

@@ -115,8 +115,8 @@ test.each(['tok.crlf_in_token', 'tok.nul_in_token', 'tok.64kb_token', 'tok.non_a
 describe('the granted scope is what counts', () => {
   const grantOf = async (op: TestBroker, id: string) => {
     const [row] = await op.query(
-      `select granted_scope, (select event_data -> 'missing_scopes' from audit_events a
-         where a.connection_id = c.id and event_type = 'oauth_flow_completed') as missing
+      `select granted_scope, (select event_data from audit_events a
+         where a.connection_id = c.id and event_type = 'oauth_flow_completed') as event
        from connections c where id = $1`,
       [id],
     )
@@ -126,12 +126,19 @@ describe('the granted scope is what counts', () => {
   test('a downgrade is stored and told to the operator (A58)', async () => {
     const { op, connectionId, outcome } = await loginWith('tok.scope_narrower')
     expect(outcome).toEqual(accepted(op, connectionId))
-    expect(await grantOf(op, connectionId)).toEqual({ granted_scope: 'openid', missing: ['profile'] })
+    expect(await grantOf(op, connectionId)).toMatchObject({
+      granted_scope: 'openid',
+      event: { missing_scopes: ['profile'], extra_scopes: 0 },
+    })
+    expect((await op.call('GET', `/connections/${connectionId}`)).body.missing_scopes).toEqual(['profile'])
   })
 
   test('an upgrade is stored as it was granted, not as it was asked for (A58)', async () => {
     const { op, connectionId } = await loginWith('tok.scope_wider')
-    expect(await grantOf(op, connectionId)).toEqual({ granted_scope: 'openid profile admin', missing: [] })
+    expect(await grantOf(op, connectionId)).toMatchObject({
+      granted_scope: 'openid profile admin',
+      event: { missing_scopes: [], extra_scopes: 1 },
+    })
     expect((await readTokenOf(op, connectionId)).body.scope).toBe('openid profile admin')
   })
 })

@@ -1,11 +1,11 @@
 import type { LabSwitch } from '@dromos/provider-lab'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { type AddedProviderOptions, type MoreProviders, startMoreProviders } from '../harness/more-providers.js'
+import { connected } from '../harness/person.js'
 import { startTestBroker, type TestBroker } from '../harness/test-broker.js'
 import { accepted, issuedTokens, login, rejected } from './outcome.js'
 
 // OpenID conformance suite, oidcc-client-basic-certification-test-plan: response_type code, client_secret_basic.
-// Left out: the two modules about userinfo, which the broker does not fetch.
 
 let broker: TestBroker
 let providers: MoreProviders
@@ -69,6 +69,25 @@ describe('the broker rejects the id_token and makes no further call', () => {
     const { connectionId, outcome } = await login(op)
     expect(outcome).toEqual(rejected(connectionId))
     expect(issuedTokens(op)).toHaveLength(1)
+  })
+})
+
+test('oidcc-client-test-userinfo-invalid-sub', async () => {
+  const op = await at('ui.sub_mismatch')
+  const { connectionId, outcome } = await login(op)
+  const refused = rejected(connectionId, 'userinfo_invalid', 'userinfo_verification_failed')
+  expect(outcome).toEqual({ ...refused, calls: { ...refused.calls, userinfo: 1 } })
+})
+
+test('oidcc-client-test-scope-userinfo-claims', async () => {
+  const op = await at()
+  const scopes = ['openid', 'profile', 'email', 'address', 'phone']
+  const id = await connected(op, { scopes })
+  expect(op.provider.journal('authorize')[0]?.query.scope?.split(' ')).toEqual(scopes)
+  expect((await op.call('GET', `/connections/${id}`)).body.account).toEqual({
+    issuer: op.provider.issuer,
+    subject: 'user-1',
+    label: 'user-1@example.test',
   })
 })
 

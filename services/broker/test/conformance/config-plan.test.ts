@@ -62,7 +62,7 @@ test('oidcc-client-test-signing-key-rotation-just-before-signing', async () => {
   await login(op) // from here on the broker holds the keys of before
   op.provider.turnOn('jwks.just_before_signing')
   const { connectionId, outcome } = await login(op)
-  expect(outcome).toEqual({ ...accepted(op, connectionId), calls: { token: 2, userinfo: 0, api: 0, attacker: 0 } })
+  expect(outcome).toEqual({ ...accepted(op, connectionId), calls: { token: 2, userinfo: 2, api: 0, attacker: 0 } })
   expect(fetched(op, 'jwks')).toBe(2)
 })
 
@@ -74,7 +74,7 @@ test('oidcc-client-test-signing-key-rotation', async () => {
   expect(first.outcome.connection.status).toBe('active')
   expect(second.outcome).toEqual({
     ...accepted(op, second.connectionId),
-    calls: { token: 2, userinfo: 0, api: 0, attacker: 0 },
+    calls: { token: 2, userinfo: 2, api: 0, attacker: 0 },
   })
   expect(fetched(op, 'jwks')).toBe(2)
 })

@@ -45,7 +45,7 @@ export const accepted = (broker: TestBroker, connectionId: string): Outcome => (
   stored: { credentials: true, captured: false, subject: 'user-1' },
   audit: ['connection.created', 'oauth_flow_completed'],
   read: issuedTokens(broker).at(-1),
-  calls: { token: 1, userinfo: 0, api: 0, attacker: 0 },
+  calls: { token: 1, userinfo: 1, api: 0, attacker: 0 },
 })
 
 /** What a login with an id_token that must be rejected leaves behind: one exchange, and nothing after it. */

@@ -4,7 +4,7 @@ import { connected, readTokenOf, refreshOf } from '../harness/person.js'
 import { startTestBroker, type TestBroker } from '../harness/test-broker.js'
 import { auditOf, issuedTokens, refreshTokensPresented } from './outcome.js'
 
-// OpenID conformance suite, oidcc-client-refreshtoken-test-plan. The broker calls no userinfo: what stands for "uses the
+// OpenID conformance suite, oidcc-client-refreshtoken-test-plan. A refresh asks no userinfo: what stands for "uses the
 // answer" is whether an agent ever gets its access token.
 
 let broker: TestBroker

@@ -7,6 +7,7 @@ const claims = { iss: issuer, sub: 'ada', aud: 'client', exp: nowSeconds + 300, 
 const expected: ExpectedClaims = {
   issuer,
   issuerTemplate: undefined,
+  maxLoginAgeSeconds: 600,
   clientId: 'client',
   nonce: { value: 'n', isRequired: true },
   accessToken: undefined,

@@ -1,5 +1,6 @@
-import type { AuthorizationRequest, FlowSecrets } from '../../domain/authorization-request.js'
+import type { AuthorizationRequest, FlowSecrets, FlowSnapshot } from '../../domain/authorization-request.js'
 import type { Account } from '../../domain/connection.js'
+import type { OAuthCredentials } from '../../domain/credentials.js'
 import type { ClientSecrets, Endpoints, OAuthProvider, StaticProvider } from '../../domain/provider.js'
 import type { TokenAnswer } from '../../domain/token-answer.js'
 import type { TokenCall } from '../../domain/token-refusal.js'
@@ -99,6 +100,27 @@ export type IdTokenVerifier = {
       occasion: IdTokenOccasion
     },
   ): Promise<Account>
+}
+
+/**
+ * claims       of the account that was asked about; `label` is its e-mail address or name, fit to be shown
+ * refused      of another account, of nobody, or not signed as it says it is
+ * unavailable  no answer, an error, or nothing that can be read
+ */
+export type UserinfoAnswer =
+  { kind: 'claims'; label: string | undefined } | { kind: 'refused' } | { kind: 'unavailable' }
+
+export type UserinfoEndpoint = {
+  /**
+   * OIDC Core section 5.3, once: the token goes in the header alone. A signed answer (5.3.2) must be of the provider's
+   * keys, issuer and for this client; `sub` must be exactly `subject`. Never throws.
+   */
+  read(
+    provider: OAuthProvider,
+    snapshot: FlowSnapshot,
+    credentials: OAuthCredentials,
+    subject: string,
+  ): Promise<UserinfoAnswer>
 }
 
 export type CredentialCheck = {

@@ -8,6 +8,7 @@ import type {
   MetadataSource,
   RevocationEndpoint,
   TokenEndpoint,
+  UserinfoEndpoint,
 } from './oauth.js'
 import type { ProviderStore } from './providers.js'
 import type { LeaseStore, ScheduleStore, Usage } from './refresh.js'
@@ -35,6 +36,7 @@ export type Ports = {
   authorization: AuthorizationUrls
   tokenEndpoint: TokenEndpoint
   idTokens: IdTokenVerifier
+  userinfo: UserinfoEndpoint
   credentialCheck: CredentialCheck
   revocations: RevocationStore
   revocationEndpoint: RevocationEndpoint
