@@ -53,7 +53,7 @@ async function claimsIn(
   { contentType, body }: OutboundAnswer,
 ): Promise<unknown> {
   const isSigned = contentType?.toLowerCase().startsWith('application/jwt') === true
-  return isSigned ? signedClaims(keySets, provider, snapshot, body.trim()) : parseJson(body)
+  return isSigned ? await signedClaims(keySets, provider, snapshot, body.trim()) : parseJson(body)
 }
 
 async function signedClaims(
