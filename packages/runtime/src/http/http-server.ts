@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { ServiceError } from '@dromos/contract'
 import type { Express } from 'express'
 import { httpLimits } from './limits.js'
+import { messageClasses } from './message-classes.js'
 
 export type HttpServer = {
   port: number
@@ -14,6 +15,7 @@ export type HttpServer = {
 export async function listenHttp(app: Express, options: { port: number; host?: string }): Promise<HttpServer> {
   const server = createServer(
     {
+      ...messageClasses(app),
       maxHeaderSize: httpLimits.headerBytes,
       headersTimeout: httpLimits.headersTimeoutMs,
       requestTimeout: httpLimits.requestTimeoutMs,
