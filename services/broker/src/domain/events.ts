@@ -17,6 +17,7 @@ export type EventType =
   | 'connection.grant_refused'
   | 'connection.disconnected'
   | 'connection.revoked'
+  | 'connection.grant_revoked'
   | 'oauth_flow_completed'
   | 'oauth_error'
   | 'state_verification_failed'

@@ -5,7 +5,6 @@ import type { ClientSecrets, OAuthProvider } from '../domain/provider.js'
 import { countExtraScopes, missingScopes } from '../domain/scopes.js'
 import { activateGrant, captureGrant } from './activate-grant.js'
 import { ConsentFailure } from './consent-failure.js'
-import { dropGrant } from './drop-grant.js'
 import type { Grant } from './ports/oauth.js'
 import type { Ports } from './ports/ports.js'
 import { type Recognised, tenantActor } from './recognise-callback.js'
@@ -13,15 +12,7 @@ import { verifyGrant } from './verify-grant.js'
 
 type CompletePorts = Pick<
   Ports,
-  | 'providers'
-  | 'connections'
-  | 'authorizationRequests'
-  | 'tokenEndpoint'
-  | 'revocationEndpoint'
-  | 'idTokens'
-  | 'userinfo'
-  | 'vault'
-  | 'report'
+  'providers' | 'connections' | 'authorizationRequests' | 'tokenEndpoint' | 'idTokens' | 'userinfo' | 'vault' | 'report'
 >
 
 /**
@@ -48,13 +39,7 @@ export async function completeConsent(
   const credentials = credentialsOf(provider, request, grant)
   await captureGrant(ports, request, credentials) // 5
   const account = await verifyGrant(ports, provider, request, secrets, credentials) // 6
-  try {
-    await activateGrant(ports, request, { provider, credentials, account, actor: tenantActor(actor, request) }) // 7
-  } catch (error) {
-    // Nobody will use what the person has just granted: it should not live on at the provider.
-    if (error instanceof ConsentFailure) await dropGrant(ports, request, found, credentials, account)
-    throw error
-  }
+  await activateGrant(ports, request, { provider, credentials, account, actor: tenantActor(actor, request) }) // 7
   await report(ports, request, credentials, actor, durationMs) // 8
   return provider.identity.name
 }

@@ -7,6 +7,7 @@ import { checkReturnUrl, withResult } from '../domain/return-url.js'
 import { completeConsent } from './complete-consent.js'
 import { ConsentFailure } from './consent-failure.js'
 import type { Ports } from './ports/ports.js'
+import type { Revoker } from './revocation-worker.js'
 import { type Callback, recogniseCallback, type Recognised, tenantActor } from './recognise-callback.js'
 import type { ConsentSettings } from './open-consent.js'
 
@@ -17,12 +18,11 @@ type FinishPorts = Pick<
   | 'connections'
   | 'authorizationRequests'
   | 'tokenEndpoint'
-  | 'revocationEndpoint'
   | 'idTokens'
   | 'userinfo'
   | 'vault'
   | 'report'
->
+> & { revoker: Revoker }
 
 /**
  * Finishes a consent at the redirect endpoint and answers the URL to send the browser to. The phases are numbered; none may
@@ -73,6 +73,9 @@ async function claim(ports: FinishPorts, request: Recognised): Promise<FlowSecre
   return claimed.secrets
 }
 
+/** Milliseconds for which the person waits for a revocation; it goes on behind. */
+const patienceMs = 2_000
+
 /** Ends the consent and tells why; what is not the consent's own failure goes on upwards after that. */
 async function failConsent(
   ports: FinishPorts,
@@ -88,6 +91,8 @@ async function failConsent(
     connectionId: request.key.connectionId,
     data: { provider_id: request.providerId, reason: failure.reason, ...failure.data },
   })
+  // Nobody will use what the person may just have granted: it should not live on at the provider.
+  await ports.revoker.revokeRejected(request, tenantActor(actor, request), patienceMs)
   if (!(error instanceof ConsentFailure)) throw error
   return failure.reason
 }

@@ -1,6 +1,8 @@
 import type { ConnectionKey } from '../domain/connection.js'
 import type { Actor } from '../domain/events.js'
+import type { ConsentOf } from './ports/connections.js'
 import { revokeGrant, type RevokePorts } from './revoke-grant.js'
+import { type RejectPorts, revokeRejected } from './revoke-rejected.js'
 
 // Owns the revocations of this process: the one a caller waits for, and those that are due again. Any number of processes
 // may run one: rows say whose turn it is.
@@ -8,6 +10,8 @@ import { revokeGrant, type RevokePorts } from './revoke-grant.js'
 export type Revoker = {
   /** Tries the connection's revocation if it is due; resolves when that try is over, at the latest after `patienceMs`. Never throws. */
   revokeNow(key: ConnectionKey, actor: Actor, patienceMs: number): Promise<void>
+  /** The same for what a consent brought and was not taken. */
+  revokeRejected(request: ConsentOf, actor: Actor, patienceMs: number): Promise<void>
   /** Takes no new ones and resolves when those under way have ended. */
   drain(): Promise<void>
 }
@@ -17,7 +21,7 @@ const holdMs = 60_000
 const mostPerRound = 20
 
 /** Starts looking for due revocations every `pollMs`. */
-export function startRevoker(ports: RevokePorts, ourselves: Actor, pollMs: number): Revoker {
+export function startRevoker(ports: RevokePorts & RejectPorts, ourselves: Actor, pollMs: number): Revoker {
   const closing = new AbortController()
   const underWay = new Set<Promise<unknown>>()
 
@@ -38,23 +42,36 @@ export function startRevoker(ports: RevokePorts, ourselves: Actor, pollMs: numbe
       return false
     }
   }
+  const runRejected = async (request: ConsentOf | undefined, actor: Actor): Promise<boolean> => {
+    try {
+      const rejected = await ports.rejectedGrants.claim(request, holdMs)
+      if (rejected !== undefined) await revokeRejected(ports, rejected, actor)
+      return rejected !== undefined
+    } catch {
+      return false
+    }
+  }
 
   const poll = async (): Promise<void> => {
     while (!closing.signal.aborted) {
       await pause(pollMs * (0.5 + Math.random()), closing.signal)
-      for (let count = 0; count < mostPerRound && !closing.signal.aborted; count++)
-        if (!(await track(runOne(undefined, ourselves)))) break
+      for (const run of [runOne, runRejected])
+        for (let count = 0; count < mostPerRound && !closing.signal.aborted; count++)
+          if (!(await track(run(undefined, ourselves)))) break
     }
   }
   const polling = poll()
 
+  const patiently = async (run: () => Promise<unknown>, patienceMs: number): Promise<void> => {
+    if (closing.signal.aborted) return
+    const isOver = new AbortController()
+    await Promise.race([track(run()), pause(patienceMs, isOver.signal)])
+    isOver.abort()
+  }
+
   return {
-    async revokeNow(key, actor, patienceMs) {
-      if (closing.signal.aborted) return
-      const isOver = new AbortController()
-      await Promise.race([track(runOne(key, actor)), pause(patienceMs, isOver.signal)])
-      isOver.abort()
-    },
+    revokeNow: (key, actor, patienceMs) => patiently(() => runOne(key, actor), patienceMs),
+    revokeRejected: (request, actor, patienceMs) => patiently(() => runRejected(request, actor), patienceMs),
     async drain() {
       closing.abort()
       await Promise.allSettled([...underWay, polling])

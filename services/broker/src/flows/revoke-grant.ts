@@ -15,7 +15,7 @@ export type RevokePorts = Pick<
   'providers' | 'metadata' | 'vault' | 'revocations' | 'revocationEndpoint' | 'report'
 >
 
-type Ending = { kind: 'over'; outcome: RevocationOutcome } | { kind: 'later'; retryAfterMs: number | undefined }
+export type Ending = { kind: 'over'; outcome: RevocationOutcome } | { kind: 'later'; retryAfterMs: number | undefined }
 
 /** Revokes what a claimed revocation holds, then shreds it or says when to try again. Answers true when it is over. */
 export async function revokeGrant(ports: RevokePorts, revocation: Revocation, actor: Actor): Promise<boolean> {
@@ -50,8 +50,19 @@ async function endAtProvider(ports: RevokePorts, revocation: Revocation): Promis
   const place = await placeOf(ports, found.provider, revocation)
   if (place === 'unknown') return { kind: 'later', retryAfterMs: undefined }
   if (place === undefined) return { kind: 'over', outcome: 'unsupported' }
+  return endGrants(ports, found.provider, found.secrets, place, grants)
+}
+
+/** Revokes grants one after the other at a known place. */
+export async function endGrants(
+  ports: Pick<RevokePorts, 'revocationEndpoint'>,
+  provider: OAuthProvider,
+  secrets: ClientSecrets,
+  place: Place,
+  grants: readonly OAuthCredentials[],
+): Promise<Ending> {
   const answers: RevocationAnswer[] = []
-  for (const grant of grants) answers.push(await revokeOne(ports, found.provider, found.secrets, place, grant))
+  for (const grant of grants) answers.push(await revokeOne(ports, provider, secrets, place, grant))
   const waiting = answers.find((answer) => answer.kind === 'unavailable')
   if (waiting !== undefined) return { kind: 'later', retryAfterMs: waiting.retryAfterMs }
   // A refusal of the request itself is the provider's last word: asking again changes nothing.

@@ -10,6 +10,7 @@ import { continueInBrowser, openLink } from '../flows/continue-in-browser.js'
 import { finishConnection } from '../flows/finish-connection.js'
 import type { Ports } from '../flows/ports/ports.js'
 import type { ConsentSettings } from '../flows/open-consent.js'
+import type { Revoker } from '../flows/revocation-worker.js'
 import { type ConsentWish, startConnection } from '../flows/start-connection.js'
 import { bindBrowser, isBoundBrowser } from './browser-binding.js'
 import { actorOf, callerOf } from './guard.js'
@@ -24,13 +25,12 @@ type ConsentPorts = Pick<
   | 'metadata'
   | 'authorization'
   | 'tokenEndpoint'
-  | 'revocationEndpoint'
   | 'idTokens'
   | 'userinfo'
   | 'vault'
   | 'idempotency'
   | 'report'
->
+> & { revoker: Revoker }
 
 const scope = z.string().min(1).max(256)
 const consentBody = z.object({

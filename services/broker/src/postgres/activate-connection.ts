@@ -13,14 +13,14 @@ const mayEnd = `r.finished_at is null and c.status <> 'revoking' and (c.status =
   and (c.disconnected_at is null or c.disconnected_at < r.created_at)`
 
 // Connection before request, as everywhere: two statements that lock both never wait for each other in a circle.
-const heldBoth = (condition: string): string => `
+const heldBoth = (condition: string, ending: string): string => `
   held as (
-    select c.tenant_id, c.id from connections c
+    select c.tenant_id, c.id, r.finished_at is null as is_open from connections c
     join authorization_requests r on r.tenant_id = c.tenant_id and r.connection_id = c.id and r.id = :requestId
     where c.tenant_id = :tenantId and c.id = :connectionId and ${condition}
     for update of c, r
   ), finished as (
-    update authorization_requests r set sealed_captured = null, finished_at = now()
+    update authorization_requests r set finished_at = coalesce(r.finished_at, now()), ${ending}
     from held where r.tenant_id = held.tenant_id and r.id = :requestId
   )`
 
@@ -63,7 +63,7 @@ export async function findActivationTarget(
 }
 
 const activateStatement = `
-  with ${heldBoth(`c.version = :version and c.fence = :fence and ${mayEnd}`)}, activated as (
+  with ${heldBoth(`c.version = :version and c.fence = :fence and ${mayEnd}`, 'sealed_captured = null, revoke_after = null')}, activated as (
     update connections c
     set status = 'active', reason = null, sealed_credentials = :sealed, version = c.version + 1, fence = c.fence + 1,
         credentials_fence = c.fence + 1, expires_at = :expiresAt, refresh_expires_at = :refreshExpiresAt,
@@ -110,12 +110,16 @@ export const activate = (
     return row?.is_active === true
   })
 
+// A grant is live at the provider until it is revoked there; what a person typed in is nobody's but ours.
+const rejected = `sealed_captured = case when r.purpose = 'authorization' then r.sealed_captured end,
+  revoke_after = case when r.purpose = 'authorization' and r.sealed_captured is not null then now() end`
+
 const failStatement = `
-  with ${heldBoth('r.finished_at is null')}
+  with ${heldBoth('true', rejected)}
   update connections c
   set status = 'failed', reason = :reason, sealed_credentials = null, expires_at = null, attempt_state = 'idle',
       updated_at = now()
-  from held where c.tenant_id = held.tenant_id and c.id = held.id and c.status = 'pending'
+  from held where c.tenant_id = held.tenant_id and c.id = held.id and held.is_open and c.status = 'pending'
   returning c.id`
 
 /** Only a connection that never held anything fails with its consent; every other keeps what it has. */

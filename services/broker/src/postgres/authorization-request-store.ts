@@ -105,7 +105,9 @@ export function createAuthorizationRequestStore(database: Database, vault: Vault
       persist(database, consentPatienceMs, async (lane) => {
         await query(
           lane,
-          `update authorization_requests set sealed_captured = :sealed where tenant_id = :tenantId and id = :id`,
+          // Whoever judges it is done long before the ten minutes, or has died and left a live grant behind.
+          `update authorization_requests set sealed_captured = :sealed, revoke_after = now() + interval '10 minutes'
+           where tenant_id = :tenantId and id = :id`,
           { tenantId: request.key.tenantId, id: request.id, sealed },
         )
       }),

@@ -12,6 +12,7 @@ import { startLiveness } from './liveness.js'
 import { pendingMigrations } from './migrator.js'
 import { createOrphanStore } from './orphan-store.js'
 import { createProviderStore } from './provider-store.js'
+import { createRejectedGrantStore } from './rejected-grant-store.js'
 import { createRevocationStore } from './revocation-store.js'
 import { createScheduleStore } from './schedule-store.js'
 
@@ -22,6 +23,7 @@ export type Stores = Pick<
   | 'authorizationRequests'
   | 'leases'
   | 'revocations'
+  | 'rejectedGrants'
   | 'schedule'
   | 'clients'
   | 'idempotency'
@@ -44,6 +46,7 @@ export function createStores(options: { database: Database; vault: Vault; now: (
     authorizationRequests: createAuthorizationRequestStore(database, vault),
     leases: { ...createLeaseStore(database, liveness), ...createOrphanStore(database) },
     revocations: createRevocationStore(database),
+    rejectedGrants: createRejectedGrantStore(database),
     schedule: createScheduleStore(database),
     clients: createClientStore(database, now),
     idempotency: createIdempotencyStore(database, vault),

@@ -60,7 +60,7 @@ type ClaimColumns = {
   wait_ms: number
 }
 
-// Nothing that could be opened stays: credentials, late answers, what unfinished consents had brought.
+// Nothing that could be opened stays: credentials and late answers go, what unfinished consents brought is revoked next.
 const finishStatement = `
   with finished as (
     update connections
@@ -77,7 +77,7 @@ const finishStatement = `
     delete from credential_orphans o using finished
     where o.tenant_id = finished.tenant_id and o.connection_id = finished.id
   ), captured as (
-    update authorization_requests r set sealed_captured = null
+    update authorization_requests r set finished_at = coalesce(r.finished_at, now()), revoke_after = now()
     from finished where r.tenant_id = finished.tenant_id and r.connection_id = finished.id
       and r.sealed_captured is not null
   )

@@ -49,7 +49,10 @@ export type ConnectionStore = {
    * moved since `activationTarget`, or the connection was disconnected. A lost acknowledgement is safe to repeat from there.
    */
   activate(request: ConsentOf, target: ActivationTarget, result: Activation): Promise<boolean>
-  /** pending → failed; any other status stays. What the request captured is removed. False when it was not pending. */
+  /**
+   * pending → failed; any other status stays. False when it was not pending. A grant the request captured is due to be
+   * revoked (`RejectedGrantStore`); captured static credentials are removed.
+   */
   fail(request: ConsentOf, reason: ConnectionReason): Promise<boolean>
   /** Another live connection of the same account at the same provider, of whatever tenant. */
   isAccountConnected(providerId: string, account: { issuer: string; subject: string }): Promise<boolean>
@@ -106,7 +109,7 @@ export type AuthorizationRequestStore = {
   /** A further consent of a connection; false when that does not exist or is being revoked. */
   add(request: NewAuthorizationRequest): Promise<boolean>
   /**
-   * Keeps what a consent brought until it was judged; `activate` and `fail` remove it. Uses the reserved commit lane and
+   * Keeps what a consent brought until it was judged; `activate` removes it, `fail` leaves it to be revoked. Uses the reserved commit lane and
    * retries while the database is away. Safe to repeat.
    */
   capture(request: ConsentOf, sealed: Buffer): Promise<void>

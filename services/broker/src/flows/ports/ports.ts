@@ -12,7 +12,7 @@ import type {
 } from './oauth.js'
 import type { ProviderStore } from './providers.js'
 import type { LeaseStore, ScheduleStore, Usage } from './refresh.js'
-import type { RevocationStore } from './revocation.js'
+import type { RejectedGrantStore, RevocationStore } from './revocation.js'
 import type { Vault } from './vault.js'
 
 // Owns what the flows require of the world outside, all of it joined. Each interface of this folder is a requirement; its
@@ -39,6 +39,7 @@ export type Ports = {
   userinfo: UserinfoEndpoint
   credentialCheck: CredentialCheck
   revocations: RevocationStore
+  rejectedGrants: RejectedGrantStore
   revocationEndpoint: RevocationEndpoint
   report: Report
 }

@@ -1,4 +1,6 @@
+import type { FlowSnapshot } from '../../domain/authorization-request.js'
 import type { ConnectionKey } from '../../domain/connection.js'
+import type { ConsentOf } from './connections.js'
 
 // What a disconnect requires of whoever keeps the revocations that are still to be made.
 
@@ -32,4 +34,26 @@ export type RevocationStore = {
   postpone(key: ConnectionKey, delayMs: number, outcome: 'failed' | 'waiting'): Promise<void>
   /** revoking → revoked: ciphertext, orphans and captured consents are gone. False when an orphan came since the claim. */
   finish(revocation: Pick<Revocation, 'key' | 'orphans'>, outcome: RevocationOutcome): Promise<boolean>
+}
+
+/** What a consent brought and was not taken. `attempt` counts from 1; `isConnected` = its connection holds another grant. */
+export type RejectedGrant = {
+  request: ConsentOf
+  providerId: string
+  attempt: number
+  sealedCaptured: Buffer | undefined
+  snapshot: FlowSnapshot | undefined
+  isConnected: boolean
+}
+
+export type RejectedGrantStore = {
+  /**
+   * Takes one that is due (of `request`, or any) for `holdMs`; nobody else gets it meanwhile. A grant whose process died
+   * before it was judged is due ten minutes after its capture, and can no longer be activated once it is taken.
+   */
+  claim(request: ConsentOf | undefined, holdMs: number): Promise<RejectedGrant | undefined>
+  /** Gives it back, due again after `delayMs`. */
+  postpone(request: ConsentOf, delayMs: number): Promise<void>
+  /** Shreds it. */
+  finish(request: ConsentOf): Promise<void>
 }

@@ -62,6 +62,7 @@ export async function startCaptureBroker(options: { baseUrl?: string; binding?: 
   const now = () => new Date(Date.now() + offsetMs)
   const oauth = createOAuth({ now, allowedPrivateNetworks: ['127.0.0.0/8'], onRefused: () => undefined })
   const events: BrokerEvent[] = []
+  const nothing = () => Promise.resolve()
   const ports = {
     ...oauth,
     now,
@@ -70,6 +71,7 @@ export async function startCaptureBroker(options: { baseUrl?: string; binding?: 
     connections: createConnectionStore(database, vault),
     authorizationRequests: createAuthorizationRequestStore(database, vault),
     idempotency: { once: () => Promise.reject(new Error('not used by a browser')) },
+    revoker: { revokeNow: nothing, revokeRejected: nothing, drain: nothing },
     report: async (event: BrokerEvent) => void events.push(event),
   }
   const baseUrl = options.baseUrl ?? 'http://localhost'

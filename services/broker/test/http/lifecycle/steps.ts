@@ -1,6 +1,7 @@
 import type { ConsentSpec } from '@dromos/contract'
 import { type Answer } from '../../harness/request.js'
 import { comeBack, openLink, resultOf } from '../../harness/person.js'
+import { eventually } from '../../postgres/eventually.js'
 import { returnUrl, startTestBroker, type TestBroker, type TestBrokerOptions } from '../../harness/test-broker.js'
 
 // Owns what an agent and a person do with a connection that exists.
@@ -38,3 +39,11 @@ export async function reconnected(broker: TestBroker, id: string, options: Param
   const { finish, callbackUrl } = await reapproved(broker, id, options)
   return finish(callbackUrl)
 }
+
+/** Rejected grants that are still to be revoked: they are worked off behind the consent. */
+export const rejectedGrants = (broker: Pick<TestBroker, 'query'>): Promise<unknown[]> =>
+  broker.query('select 1 from authorization_requests where sealed_captured is not null')
+
+/** Waits until every rejected grant was revoked or given up, and shredded. */
+export const shredded = (broker: Pick<TestBroker, 'query'>): Promise<void> =>
+  eventually(async () => (await rejectedGrants(broker)).length === 0)
