@@ -10,6 +10,7 @@ import { doubtRestored } from './flows/doubt-restored.js'
 import { createKey, revokeKey, type Operator } from './flows/manage-clients.js'
 import type { ListedKey } from './flows/ports/clients.js'
 import type { Ports } from './flows/ports/ports.js'
+import { createAuditSegmentStore } from './postgres/audit-segment-store.js'
 import { createAuditStore } from './postgres/audit-store.js'
 import { createClientStore } from './postgres/client-store.js'
 import { describeConnectionTrouble } from './postgres/connection-trouble.js'
@@ -19,6 +20,7 @@ import { createResealStore } from './postgres/reseal-store.js'
 import { createRestoreStore } from './postgres/restore-store.js'
 import { createReporting } from './reporting.js'
 import { adjustRotation, type RotateOptions, rotateKeys, type Terminal } from './rotate-keys-command.js'
+import { verifyAuditCommand, type VerifyAuditOptions } from './verify-audit-command.js'
 import { createVault } from './vault/vault.js'
 
 const roles: readonly Role[] = ['agent', 'admin', 'gateway']
@@ -135,6 +137,13 @@ const doubt = (options: { json?: true }): Promise<void> =>
     print(options.json ? JSON.stringify({ marked }) : `${marked} connections of rotating providers are in doubt now`)
   })
 
+const verify = (options: VerifyAuditOptions): Promise<void> =>
+  withPorts(async ({ database }) => {
+    const vault = createVault(parseKeysConfig(process.env))
+    const ports = { auditSegments: createAuditSegmentStore(database), vault }
+    if (!(await verifyAuditCommand(ports, options, terminal))) process.exitCode = 1
+  })
+
 const print = (line: string): void => void process.stdout.write(`${line}\n`)
 
 const createExamples = `
@@ -147,7 +156,7 @@ function describeCommands(): Command {
   const program = new Command('admin')
     .description(
       'Manages the API keys of a Dromos broker and its encryption keys. Needs DATABASE_URL (or DATABASE_URL_FILE); ' +
-        'rotate-keys needs ENCRYPTION_KEY and ENCRYPTION_KEYS_RETIRED as well.',
+        'rotate-keys and verify-audit need ENCRYPTION_KEY and ENCRYPTION_KEYS_RETIRED as well.',
     )
     .exitOverride() // inherited by every command below
   const keys = program.command('keys').description('API keys of clients')
@@ -189,6 +198,14 @@ function describeCommands(): Command {
     .option('--rate <rows>', 'rows sealed anew in a second, for all workers together', Number)
     .option('--json', 'print the state as JSON')
     .action(rotate)
+  program
+    .command('verify-audit')
+    .description(
+      'Compare the audit with its seals; needs the keys of the brokers. Ends with 1 when something was changed',
+    )
+    .option('--expect <segment:digest>', 'a head that was kept elsewhere, e.g. from the log line "audit sealed"')
+    .option('--json', 'print the verdict as JSON')
+    .action(verify)
   keys.command('revoke').description('Revoke a key for good').argument('<keyId>', 'dk_…, as listed').action(revoke)
   return program
 }

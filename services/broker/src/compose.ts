@@ -7,6 +7,7 @@ import type { ConsentSettings } from './flows/open-consent.js'
 import type { Report } from './flows/ports/audit.js'
 import type { Ports } from './flows/ports/ports.js'
 import type { CanaryStore } from './flows/ports/vault.js'
+import { retireAudit } from './flows/seal-audit.js'
 import { createRefresher, type Refresher } from './flows/refresh-token.js'
 import { type Revoker, startRevoker } from './flows/revocation-worker.js'
 import { createUsageSampler } from './flows/sample-usage.js'
@@ -14,6 +15,7 @@ import type { Health } from './http/operations.js'
 import { createOAuth } from './oauth/create-oauth.js'
 import { guardTokenEndpoint } from './oauth/guarded-token-endpoint.js'
 import { createCanaryStore } from './postgres/canary-store.js'
+import { createAuditSegmentStore } from './postgres/audit-segment-store.js'
 import { createStores } from './postgres/create-stores.js'
 import { type Database, openDatabase } from './postgres/database.js'
 import { createHousekeepingStore } from './postgres/housekeeping-store.js'
@@ -59,11 +61,17 @@ export function assemble(config: Config, log: Logger, now: () => Date): Assembly
   const refresher = createRefresher(ports, settings)
   const revoker = startRevoker(ports, ourselves, revocationPollMs)
   const canaries = createCanaryStore(database.knex)
+  const audit = { auditSegments: createAuditSegmentStore(database), vault }
   const rotation = { reseal: createResealStore(database), canaries, vault, report }
   const background = createBackgroundWork({
     ports: { ...ports, refresher },
     rotation,
-    housekeeping: { housekeeping: createHousekeepingStore(database), countHandled: reporting.countHandled },
+    housekeeping: {
+      housekeeping: createHousekeepingStore(database),
+      retireAudit: (days) => retireAudit(audit, days),
+      countHandled: reporting.countHandled,
+    },
+    audit,
     usage,
     config,
     ourselves,

@@ -123,3 +123,17 @@ test('the help shows examples that a person can copy', async () => {
   expect(code).toBe(0)
   expect(stdout).toContain('admin keys create --tenant default --client mailer --role agent')
 })
+
+test('verify-audit says in words, as JSON and by its exit code whether the audit is what was sealed (A84)', async () => {
+  const keys = { DATABASE_URL: database.url, ENCRYPTION_KEY: Buffer.alloc(32, 7).toString('base64') }
+  const good = await admin(['verify-audit'], keys)
+  expect(good).toMatchObject({ code: 0, stderr: '' })
+  expect(good.stdout).toMatch(/^the audit is what was sealed\n0 segments, 0 rows; .* \d+ rows not sealed yet\n$/)
+  expect(await admin(['verify-audit', '--expect', 'x'], keys)).toMatchObject({ code: 1, stdout: '' })
+  await db.query(
+    `insert into audit_segments (id, last_event_id, newest_at, sealed_segment) values (1, 1, now(), '\\x01')`,
+  )
+  const bad = await admin(['verify-audit', '--json'], keys)
+  expect(bad.code).toBe(1)
+  expect(JSON.parse(bad.stdout)).toMatchObject({ problems: [{ segment: 1, kind: 'seal_broken' }] })
+})

@@ -21,7 +21,12 @@ const batchesPerRun = 20
  * first failure is thrown at the end.
  */
 export async function housekeep(
-  ports: { housekeeping: HousekeepingStore; countHandled(task: HousekeepingTask, rows: number): void },
+  ports: {
+    housekeeping: HousekeepingStore
+    /** Gives the rows of old segments free; see seal-audit.ts. */
+    retireAudit(days: number): Promise<unknown>
+    countHandled(task: HousekeepingTask, rows: number): void
+  },
   retention: { credentialsDays: number; auditDays: number },
 ): Promise<Readonly<Record<string, number>>> {
   const handled: Record<string, number> = {}
@@ -31,6 +36,7 @@ export async function housekeep(
     if (task === 'audit_events' && retention.auditDays === 0) continue
     const days = task === 'audit_events' ? retention.auditDays : retention.credentialsDays
     try {
+      if (task === 'audit_events') await ports.retireAudit(days)
       handled[task] = await tidy(ports, task, days)
     } catch (error) {
       failures.push(error)

@@ -78,6 +78,16 @@ export const sealedSources: readonly SealedSource[] = [
     record: `t.client_id || '/' || encode(t.key_digest, 'hex')`,
     version: '0',
   },
+  {
+    name: 'audit segments',
+    table: 'audit_segments',
+    column: 'sealed_segment',
+    key: [{ name: 'id', type: 'bigint' }],
+    field: 'audit_segment',
+    tenant: `'installation'`,
+    record: 't.id::text',
+    version: '0',
+  },
 ]
 
 function textIdOf(name: string): KeyColumn {

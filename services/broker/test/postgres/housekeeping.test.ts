@@ -1,6 +1,8 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { housekeep, housekeepingTasks } from '../../src/flows/housekeep.js'
 import type { HousekeepingTask } from '../../src/flows/ports/housekeeping.js'
+import { retireAudit, sealAudit } from '../../src/flows/seal-audit.js'
+import { createAuditSegmentStore } from '../../src/postgres/audit-segment-store.js'
 import { createHousekeepingStore } from '../../src/postgres/housekeeping-store.js'
 import { createRestoreStore } from '../../src/postgres/restore-store.js'
 import { givenProvider, startStores, type TestStores } from './start-stores.js'
@@ -14,18 +16,23 @@ beforeAll(async () => {
 afterAll(() => stores.stop())
 beforeEach(async () => {
   await stores.sql('delete from connections')
-  await stores.sql('delete from audit_events')
+  await stores.sql('truncate audit_events, audit_segments')
 })
 
 const retention = { credentialsDays: 30, auditDays: 365 }
 const run = async (from = stores.database, change: Partial<typeof retention> = {}) => {
   const counted: [HousekeepingTask, number][] = []
   const handled = await housekeep(
-    { housekeeping: createHousekeepingStore(from), countHandled: (task, rows) => counted.push([task, rows]) },
+    {
+      housekeeping: createHousekeepingStore(from),
+      retireAudit: (days) => retireAudit(seals(from), days),
+      countHandled: (task, rows) => counted.push([task, rows]),
+    },
     { ...retention, ...change },
   )
   return { handled, counted }
 }
+const seals = (from = stores.database) => ({ auditSegments: createAuditSegmentStore(from), vault: stores.vault })
 const count = async (from: string): Promise<number> =>
   Number((await stores.sql(`select count(*) as count from ${from}`))[0]?.count)
 
@@ -92,11 +99,13 @@ describe('housekeeping', () => {
     await stores.sql('delete from idempotency_keys')
   })
 
-  const givenAudit = (rows: number, days: number) =>
-    stores.sql(
+  const givenAudit = async (rows: number, days: number) => {
+    await stores.sql(
       `insert into audit_events (event_type, created_at) select 'x', now() - make_interval(days => $2) from generate_series(1, $1)`,
       [rows, days],
     )
+    await sealAudit(seals())
+  }
 
   test('keeps the audit for its own time, or for ever', async () => {
     await givenAudit(3, 366)

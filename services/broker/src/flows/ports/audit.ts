@@ -25,3 +25,26 @@ export type AuditQuery = {
 }
 
 export type AuditRow = AuditEntry & { id: string; createdAt: Date }
+
+export type StoredSegment = { number: number; sealed: Buffer }
+
+/** Where the sealed segments of the audit are kept, numbered 1, 2, 3 … */
+export type AuditSegmentStore = {
+  last(): Promise<StoredSegment | undefined>
+  /** In order, after a number. */
+  list(after: number, limit: number): Promise<StoredSegment[]>
+  /**
+   * The last of at most `limit` rows after an id to which no row can be added any more. Waits a moment for writers and makes
+   * none wait; undefined when there is no row, or a writer takes longer.
+   */
+  settled(after: string, limit: number): Promise<string | undefined>
+  /** Count, digest (hex SHA-256) and newest time of the rows in `(after, upTo]`. */
+  digest(after: string, upTo: string): Promise<{ rows: number; rowsDigest: string; newestAt: Date | undefined }>
+  /** False when another replica has added that number. */
+  add(segment: StoredSegment & { upTo: string; newestAt: Date }): Promise<boolean>
+  /** The first segments that are not retired yet, and whether all their rows are older than `days`. */
+  unretired(days: number, limit: number): Promise<(StoredSegment & { isOld: boolean })[]>
+  /** Compare-and-set; housekeeping may throw the rows away afterwards. */
+  retire(number: number, from: Buffer, to: Buffer): Promise<boolean>
+  countAfter(id: string): Promise<number>
+}

@@ -6,7 +6,15 @@ import type { Rotation } from '../../domain/key-rotation.js'
 export type SealContext = {
   tenantId: string
   recordId: string
-  field: 'credentials' | 'captured' | 'orphan' | 'flow_secrets' | 'client_secrets' | 'idempotent_answer' | 'canary'
+  field:
+    | 'credentials'
+    | 'captured'
+    | 'orphan'
+    | 'flow_secrets'
+    | 'client_secrets'
+    | 'idempotent_answer'
+    | 'audit_segment'
+    | 'canary'
   version: number
 }
 
