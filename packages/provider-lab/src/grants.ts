@@ -96,7 +96,8 @@ export function createGrants(clock: LabClock, random: Random) {
     present: (token: string, policy: RefreshPolicy): Presented => {
       const family = refreshTokens.get(token)
       if (!family) return { outcome: 'unknown', family: undefined }
-      if (token === family.currentRefreshToken) return { outcome: family.alive ? 'current' : 'dead', family }
+      if (token === family.currentRefreshToken || policy.keepsPredecessors)
+        return { outcome: family.alive ? 'current' : 'dead', family }
       const { predecessor } = family
       const inGrace = predecessor?.token === token && clock.now() - predecessor.rotatedAtMs < policy.graceMs
       if (family.alive && inGrace) return { outcome: 'retried', family }
@@ -127,4 +128,13 @@ export function createGrants(clock: LabClock, random: Random) {
 
     families: (): readonly Family[] => families,
   }
+}
+
+/** RFC 7009 section 2.1: a refresh token of any generation ends its family, an access token only itself. */
+export function revokeToken(grants: Grants, token: string): boolean {
+  const family = grants.findRefreshToken(token)
+  const accessToken = grants.findAccessToken(token)
+  if (family) family.alive = false
+  if (accessToken) accessToken.killed = true
+  return family !== undefined || accessToken !== undefined
 }

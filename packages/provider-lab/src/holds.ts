@@ -1,4 +1,6 @@
-export type HoldPoint = 'before-rotate' | 'after-rotate' | 'before-first-byte' | 'mid-body'
+export const holdPoints = ['before-rotate', 'after-rotate', 'before-first-byte', 'mid-body'] as const
+
+export type HoldPoint = (typeof holdPoints)[number]
 
 export type Hold = {
   /** Resolves when a request stands at the point. */

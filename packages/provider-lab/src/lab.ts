@@ -1,39 +1,80 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import type { LabProviderOptions } from './options.js'
-import { createProviderSurface, type LabProvider } from './provider.js'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { JournalEntry } from './journal.js'
+import { listenHttp } from './listeners.js'
+import type { LabProvider } from './provider.js'
 import { serve, serveAttacker } from './serve.js'
-import { createState, type ProviderState } from './state.js'
+import type { ProviderState } from './state.js'
+import { createTenants, type TenantOptions } from './tenants.js'
+
+export type LabOptions = {
+  /** The same seed gives the same tokens and the same `prob` decisions. Default 1. */
+  seed?: number
+  /** Where the providers listen; default any free port on 127.0.0.1. */
+  port?: number
+  host?: string
+  /** Requests each journal keeps, the newest; default 100,000. */
+  journalSize?: number
+  /** Providers at a time; default 10,000. */
+  maxProviders?: number
+  /** Called with every request once the lab is done with it. */
+  onRequest?(providerId: string, entry: JournalEntry): void
+  /** Real time in milliseconds, for the age of providers. */
+  nowMs?(): number
+}
 
 export type ProviderLab = {
   /** Origin of all providers; each lives at `{url}/t/{id}`. */
   url: string
-  createProvider(options?: LabProviderOptions): LabProvider
+  /** Throws a sentence when the id is taken or malformed, or the lab is full. */
+  createProvider(options?: TenantOptions): LabProvider
+  findProvider(id: string): LabProvider | undefined
+  providers(): LabProvider[]
+  /** Its URLs answer 404 from now on. False when there was none. */
+  removeProvider(id: string): boolean
   /** Releases every hold, drops every connection and stops listening. */
   close(): Promise<void>
 }
 
-type Serve = (state: ProviderState, incoming: IncomingMessage, response: ServerResponse) => Promise<void>
+type Serve = (state: ProviderState, incoming: IncomingMessage, response: ServerResponse) => Promise<JournalEntry>
 
 /**
- * Starts the lab on a free loopback port: one process, many isolated providers, each with its own issuer, keys, client,
- * switches, journal and clock. The same `seed` (default 1) gives the same tokens and the same `prob` decisions.
+ * Starts the lab: one process, many isolated providers, each with its own issuer, keys, client, switches, journal and
+ * clock. Rejects with a sentence when the port is not to be had.
  */
-export async function startProviderLab({ seed = 1 }: { seed?: number } = {}): Promise<ProviderLab> {
-  const providers = new Map<string, ProviderState>()
-  const main = createServer(route(providers, serve))
-  const attacker = createServer(route(providers, serveAttacker))
-  const [url, attackerUrl] = await Promise.all([listen(main), listen(attacker)])
+export async function startProviderLab(options: LabOptions = {}): Promise<ProviderLab> {
+  const { host = '127.0.0.1', port = 0 } = options
+  const tenants = createTenants({
+    seed: options.seed ?? 1,
+    journalSize: options.journalSize ?? 100_000,
+    maxProviders: options.maxProviders ?? 10_000,
+    nowMs: options.nowMs ?? Date.now,
+  })
+  const route =
+    (handle: Serve) =>
+    (incoming: IncomingMessage, response: ServerResponse): void => {
+      const id = providerPath.exec(incoming.url ?? '')?.[1] ?? ''
+      const state = tenants.serving(id)
+      if (!state) {
+        response.writeHead(404, { 'content-type': 'text/plain' }).end('no such provider\n')
+        return
+      }
+      handle(state, incoming, response)
+        .then((entry) => options.onRequest?.(id, entry))
+        // Only a client that left early or our own fault gets here; either way this connection is over.
+        .catch(() => response.destroy())
+    }
+  const main = await listenHttp(route(serve), host, port)
+  const attacker = await listenHttp(route(serveAttacker), host, 0)
+  const origins = { url: originOf(host, main.port), attackerUrl: originOf(host, attacker.port) }
   return {
-    url,
-    createProvider: (options = {}) => {
-      const id = `p${providers.size + 1}`
-      const state = createState(id, seed, { url, attackerUrl }, options)
-      providers.set(id, state)
-      return createProviderSurface(state)
-    },
+    url: origins.url,
+    createProvider: (own = {}) => tenants.add(own, origins),
+    findProvider: tenants.find,
+    providers: tenants.list,
+    removeProvider: tenants.remove,
     close: async () => {
-      for (const { holds } of providers.values()) holds.releaseAll()
-      await Promise.all([stop(main), stop(attacker)])
+      for (const { id } of tenants.list()) tenants.remove(id)
+      await Promise.all([main.close(), attacker.close()])
     },
   }
 }
@@ -41,32 +82,9 @@ export async function startProviderLab({ seed = 1 }: { seed?: number } = {}): Pr
 // RFC 8414 section 3.1 puts the well-known part before the issuer's path, OpenID Connect Discovery after it.
 const providerPath = /^(?:\/\.well-known\/[a-z-]+)?\/t\/([^/?]+)/
 
-function route(providers: ReadonlyMap<string, ProviderState>, handle: Serve) {
-  return (incoming: IncomingMessage, response: ServerResponse): void => {
-    const state = providers.get(providerPath.exec(incoming.url ?? '')?.[1] ?? '')
-    if (!state) {
-      response.writeHead(404).end()
-      return
-    }
-    // Only a client that left early or our own fault gets here; either way this connection is over.
-    handle(state, incoming, response).catch(() => response.destroy())
-  }
-}
-
-function listen(server: Server): Promise<string> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address()
-      if (address === null || typeof address === 'string') return reject(new Error('no TCP address'))
-      resolve(`http://127.0.0.1:${address.port}`)
-    })
-  })
-}
-
-function stop(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve())
-    server.closeAllConnections()
-  })
+// Who listens on every address is still reached by its own machine at the loopback one.
+function originOf(host: string, port: number): string {
+  const isAny = host === '0.0.0.0' || host === '::'
+  const name = isAny ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host
+  return `http://${name}:${port}`
 }

@@ -25,8 +25,9 @@ export function mintTokens(state: ProviderState, request: MintRequest, plan: Ref
     token_type: 'Bearer',
     expires_in: lifetimeSeconds,
     ...(plan !== 'omitted' && { refresh_token: family.currentRefreshToken }),
-    scope: scope.join(' '),
+    scope: scope.join(state.settings.scopeSeparator),
     ...(idToken !== undefined && { id_token: idToken }),
+    ...state.settings.tokenAnswerExtras,
   }
 }
 

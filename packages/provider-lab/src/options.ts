@@ -12,6 +12,8 @@ export type RefreshPolicy = {
   killsOldAccessToken: boolean
   /** A stable refresh token is left out of the refresh answer (Google). */
   omitWhenStable: boolean
+  /** Every refresh token the family ever had goes on working beside the new one (Microsoft). */
+  keepsPredecessors: boolean
 }
 
 /** What the protected API route accepts besides an access token. Names default to `x-api-key` and `api_key`. */
@@ -42,6 +44,14 @@ export type LabProviderOptions = {
   redirectUris?: string[]
   signingAlg?: SigningAlg
   api?: ApiCredentials
+  /** The status of an invalid_grant answer. Default 400; Atlassian says 403. */
+  invalidGrantStatus?: number
+  /** Errors of the token endpoint come with status 200, in the words of the provider named here. */
+  errorsIn200?: 'slack' | 'github'
+  /** Members that every token answer has besides those of RFC 6749. */
+  tokenAnswerExtras?: Record<string, unknown>
+  /** Between the scopes of a request and of an answer. Default a space. */
+  scopeSeparator?: ' ' | ','
 }
 
 export type Settings = {
@@ -57,6 +67,10 @@ export type Settings = {
   redirectUris: string[] | undefined
   signingAlg: SigningAlg
   api: ApiCredentials
+  invalidGrantStatus: number
+  errorsIn200: 'slack' | 'github' | undefined
+  tokenAnswerExtras: Record<string, unknown>
+  scopeSeparator: ' ' | ','
 }
 
 export function resolveOptions(options: LabProviderOptions, random: Random): Settings {
@@ -71,6 +85,7 @@ export function resolveOptions(options: LabProviderOptions, random: Random): Set
       revokesFamilyOnReuse: true,
       killsOldAccessToken: false,
       omitWhenStable: false,
+      keepsPredecessors: false,
       ...options.refresh,
     },
     accessTokenSeconds: options.accessTokenSeconds ?? 3600,
@@ -80,5 +95,9 @@ export function resolveOptions(options: LabProviderOptions, random: Random): Set
     redirectUris: options.redirectUris,
     signingAlg: options.signingAlg ?? 'RS256',
     api: options.api ?? {},
+    invalidGrantStatus: options.invalidGrantStatus ?? 400,
+    errorsIn200: options.errorsIn200,
+    tokenAnswerExtras: options.tokenAnswerExtras ?? {},
+    scopeSeparator: options.scopeSeparator ?? ' ',
   }
 }

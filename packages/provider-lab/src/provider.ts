@@ -3,6 +3,7 @@ import { visitAuthorization } from './browser.js'
 import type { LabClock } from './clock.js'
 import type { Hold, HoldPoint } from './holds.js'
 import type { JournalEntry } from './journal.js'
+import { revokeToken } from './grants.js'
 import { mintTokens } from './mint.js'
 import type { LabEndpoint } from './request.js'
 import type { Endpoints, ProviderState } from './state.js'
@@ -34,6 +35,8 @@ export type LabProvider = Endpoints & {
   /** Turns a misbehaviour on; on again replaces the mode and restarts its count. Throws on an unknown name. */
   turnOn(name: LabSwitch, how?: LabSwitchMode): void
   turnOff(name: LabSwitch): void
+  /** What is on, in the order it was turned on. */
+  switches(): Array<{ name: LabSwitch; how: LabSwitchMode }>
   /**
    * The next token request gets exactly this answer (default status 200; an object body is sent as JSON). A queue.
    * The provider does not process that request: it checks, redeems and rotates nothing.
@@ -54,6 +57,8 @@ export type LabProvider = Endpoints & {
   rotateKeys(): void
   /** The person removes the client's access: all their families end. */
   revokeSubject(subject: string): void
+  /** Ends what a token stands for, as its owner's RFC 7009 request would. False when the provider never issued it. */
+  revoke(token: string): boolean
   /** Mints a live grant without a browser. Default scope `openid offline_access`, or `api` when OIDC is off. */
   issue(options?: { subject?: string; scope?: string; nonce?: string }): IssuedGrant
   clock: LabClock
@@ -68,6 +73,7 @@ export function createProviderSurface(state: ProviderState): LabProvider {
     clientSecret: settings.clientSecret,
     turnOn: switches.turnOn,
     turnOff: switches.turnOff,
+    switches: switches.list,
     replies: (reply) => void state.cannedReplies.push(cannedAnswer(reply)),
     journal: state.journal.list,
     oracle: () => consult(state),
@@ -78,6 +84,7 @@ export function createProviderSurface(state: ProviderState): LabProvider {
     revokeSubject: (subject) => {
       for (const family of grants.families()) if (family.subject === subject) family.alive = false
     },
+    revoke: (token) => revokeToken(grants, token),
     issue: (options = {}) => issue(state, options),
     clock: state.clock,
   }

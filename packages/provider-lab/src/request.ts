@@ -1,12 +1,28 @@
 import type { IncomingMessage } from 'node:http'
+import type { Socket } from 'node:net'
 
-export type LabEndpoint =
-  'discovery' | 'authorize' | 'token' | 'jwks' | 'userinfo' | 'revocation' | 'api' | 'attacker' | 'other'
+export const labEndpoints = [
+  'discovery',
+  'authorize',
+  'token',
+  'jwks',
+  'userinfo',
+  'revocation',
+  'api',
+  'attacker',
+  'other',
+] as const
+
+export type LabEndpoint = (typeof labEndpoints)[number]
 
 export type LabRequest = {
   endpoint: LabEndpoint
   method: string
   path: string
+  /** The connection's number within the lab. */
+  socket: number
+  /** Request line and headers as they came. */
+  rawHead: string
   headers: Record<string, string>
   query: Record<string, string>
   rawBody: string
@@ -17,6 +33,22 @@ export type LabRequest = {
 }
 
 const maxBodyBytes = 1_048_576
+const socketNumbers = new WeakMap<Socket, number>()
+let lastSocketNumber = 0
+
+/** The same number for every request of one connection. */
+export function socketNumber(socket: Socket): number {
+  const known = socketNumbers.get(socket)
+  if (known !== undefined) return known
+  lastSocketNumber += 1
+  socketNumbers.set(socket, lastSocketNumber)
+  return lastSocketNumber
+}
+
+export function rawHeadOf({ method, url, httpVersion, rawHeaders }: IncomingMessage): string {
+  const lines = rawHeaders.flatMap((text, index) => (index % 2 === 0 ? [`${text}: ${rawHeaders[index + 1]}`] : []))
+  return [`${method} ${url} HTTP/${httpVersion}`, ...lines].join('\r\n')
+}
 
 export function flattenHeaders(incoming: IncomingMessage): Record<string, string> {
   const headers: Record<string, string> = {}

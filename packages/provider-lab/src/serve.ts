@@ -3,20 +3,33 @@ import { jsonAnswer, oauthError, type Answer } from './answer.js'
 import { deliver, noPauses, reachesClient } from './deliver.js'
 import { answerAuthorize } from './endpoints/authorize.js'
 import { answerDiscovery } from './endpoints/discovery.js'
+import { saidWith200 } from './endpoints/errors-in-200.js'
 import { answerJwks } from './endpoints/jwks.js'
 import { answerApi, answerUserinfo } from './endpoints/resources.js'
 import { answerRevocation } from './endpoints/revocation.js'
 import { answerToken } from './endpoints/token.js'
-import { flattenHeaders, parseBody, parsePairs, readBody, type LabEndpoint, type LabRequest } from './request.js'
+import { journaledBodyChars, type JournalEntry } from './journal.js'
+import {
+  flattenHeaders,
+  parseBody,
+  parsePairs,
+  rawHeadOf,
+  readBody,
+  socketNumber,
+  type LabEndpoint,
+  type LabRequest,
+} from './request.js'
 import type { ProviderState } from './state.js'
 
-const journaledBodyChars = 65_536
-
 /** Serves one request to one provider: journal it, answer it, put the answer on the wire. */
-export async function serve(state: ProviderState, incoming: IncomingMessage, response: ServerResponse): Promise<void> {
+export async function serve(
+  state: ProviderState,
+  incoming: IncomingMessage,
+  response: ServerResponse,
+): Promise<JournalEntry> {
   const request = await readRequest(state, incoming)
   const entry = state.journal.record(request)
-  const answer = await answerTo(state, request)
+  const answer = await state.switches.noting(entry.switches, () => answerTo(state, request))
   if (reachesClient(answer)) {
     entry.answered = { status: answer.status, body: answer.body.toString('utf8').slice(0, journaledBodyChars) }
   }
@@ -26,6 +39,7 @@ export async function serve(state: ProviderState, incoming: IncomingMessage, res
     midBody: () => holds.pass('mid-body'),
   }
   await deliver(response, answer, request.endpoint === 'token' ? pauses : noPauses)
+  return entry
 }
 
 /** The attacker's origin: it takes whatever is sent and answers tempting tokens, so that following it is seen. */
@@ -33,12 +47,13 @@ export async function serveAttacker(
   state: ProviderState,
   incoming: IncomingMessage,
   response: ServerResponse,
-): Promise<void> {
+): Promise<JournalEntry> {
   const request = { ...(await readRequest(state, incoming)), endpoint: 'attacker' as const }
   const entry = state.journal.record(request)
   const answer = jsonAnswer(200, { access_token: 'attacker', token_type: 'Bearer', expires_in: 3600 })
   entry.answered = { status: answer.status, body: answer.body.toString() }
   await deliver(response, answer, noPauses)
+  return entry
 }
 
 async function readRequest(state: ProviderState, incoming: IncomingMessage): Promise<LabRequest> {
@@ -48,6 +63,8 @@ async function readRequest(state: ProviderState, incoming: IncomingMessage): Pro
   const query = parsePairs(url.searchParams)
   const body = parseBody(headers['content-type'] ?? '', rawBody)
   return {
+    socket: socketNumber(incoming.socket),
+    rawHead: rawHeadOf(incoming),
     endpoint: endpointAt(state, url.pathname),
     method: incoming.method ?? '',
     path: url.pathname,
@@ -78,7 +95,7 @@ async function answerTo(state: ProviderState, request: LabRequest): Promise<Answ
     case 'authorize':
       return answerAuthorize(state, request)
     case 'token':
-      return answerToken(state, request)
+      return saidWith200(state, await answerToken(state, request))
     case 'jwks':
       return answerJwks(state)
     case 'userinfo':

@@ -41,7 +41,9 @@ export type ProviderState = {
 
 export type Origins = { url: string; attackerUrl: string }
 
-export function createState(id: string, seed: number, origins: Origins, options: LabProviderOptions): ProviderState {
+export type NewState = { id: string; seed: number; origins: Origins; journalSize: number; options: LabProviderOptions }
+
+export function createState({ id, seed, origins, journalSize, options }: NewState): ProviderState {
   const random = seededRandom(`${seed}:${id}`)
   const settings = resolveOptions(options, random)
   const clock = createClock()
@@ -59,7 +61,7 @@ export function createState(id: string, seed: number, origins: Origins, options:
     grants: createGrants(clock, random),
     // A stream of its own, so that a `prob` switch does not change the tokens that are minted.
     switches: createSwitchBoard(facts, seededRandom(`${seed}:${id}:switches`)),
-    journal: createJournal(clock),
+    journal: createJournal(clock, journalSize),
     holds: createHolds(),
     cannedReplies: [],
   }

@@ -32,16 +32,8 @@ export function clientOf(provider: LabProvider) {
     return `Basic ${Buffer.from(`${encode(provider.clientId)}:${encode(provider.clientSecret)}`).toString('base64')}`
   }
 
-  const postToken = async (form: Record<string, string>, url = provider.tokenEndpoint): Promise<TokenAnswer> => {
-    const response = await fetch(url, {
-      method: 'POST',
-      headers: { authorization: basic() },
-      body: new URLSearchParams(form),
-      redirect: 'manual',
-      signal: AbortSignal.timeout(10_000),
-    })
-    return read(response)
-  }
+  const postToken = (form: Record<string, string>, url = provider.tokenEndpoint): Promise<TokenAnswer> =>
+    postForm(url, form, { authorization: basic() })
 
   const exchange = (callback: string, overrides: Record<string, string> = {}): Promise<TokenAnswer> =>
     postToken({
@@ -59,6 +51,17 @@ export function clientOf(provider: LabProvider) {
     exchange(await provider.approve(authUrl(), as))
 
   return { authUrl, basic, postToken, exchange, refresh, connect, verifier }
+}
+
+export async function postForm(
+  url: string,
+  form: Record<string, string>,
+  headers: Record<string, string> = { accept: 'application/json' },
+): Promise<TokenAnswer> {
+  const body = new URLSearchParams(form)
+  return read(
+    await fetch(url, { method: 'POST', headers, body, redirect: 'manual', signal: AbortSignal.timeout(10_000) }),
+  )
 }
 
 async function read(response: Response): Promise<TokenAnswer> {

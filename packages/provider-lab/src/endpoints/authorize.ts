@@ -67,7 +67,7 @@ function grantCode(state: ProviderState, params: Params, person: Person): string
     clientId: state.settings.clientId,
     redirectUri: params['redirect_uri'] ?? '',
     codeChallenge: state.settings.pkce === 'ignored' ? undefined : params['code_challenge'],
-    scope: (person.scope ?? params['scope'] ?? '').split(' ').filter((entry) => entry !== ''),
+    scope: (person.scope ?? params['scope'] ?? '').split(state.settings.scopeSeparator).filter((entry) => entry !== ''),
     nonce: params['nonce'],
     subject: person.subject,
   })

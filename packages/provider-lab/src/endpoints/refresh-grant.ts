@@ -14,9 +14,10 @@ export function redeemRefreshToken(state: ProviderState, form: Record<string, st
   const policy = switches.run('refresh.policy', settings.refresh, circumstances)
   const { outcome, family } = grants.present(token, policy)
   if (outcome !== 'current' && outcome !== 'retried') {
-    return switches.run('refresh.refusal', oauthError(400, 'invalid_grant', `refresh token ${outcome}`), circumstances)
+    const refused = oauthError(settings.invalidGrantStatus, 'invalid_grant', `refresh token ${outcome}`)
+    return switches.run('refresh.refusal', refused, circumstances)
   }
-  const scope = form['scope']?.split(' ').filter((entry) => entry !== '') ?? family.scope
+  const scope = form['scope']?.split(settings.scopeSeparator).filter((entry) => entry !== '') ?? family.scope
   if (!scope.every((entry) => family.scope.includes(entry))) {
     return oauthError(400, 'invalid_scope', 'wider than granted')
   }

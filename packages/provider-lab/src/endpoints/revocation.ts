@@ -1,5 +1,6 @@
 import { oauthError, textAnswer, type Answer } from '../answer.js'
 import { refuseClient } from '../client-auth.js'
+import { revokeToken } from '../grants.js'
 import type { LabRequest } from '../request.js'
 import type { ProviderState } from '../state.js'
 
@@ -13,8 +14,6 @@ export function answerRevocation(state: ProviderState, request: LabRequest): Ans
   if (refusal) return refusal
   const token = request.form['token']
   if (token === undefined) return oauthError(400, 'invalid_request', 'token is missing')
-  const accessToken = state.grants.findAccessToken(token)
-  if (family) family.alive = false
-  if (accessToken) accessToken.killed = true
+  revokeToken(state.grants, token)
   return textAnswer(200, 'text/plain', '')
 }

@@ -34,7 +34,8 @@ export async function answerToken(state: ProviderState, request: LabRequest): Pr
   if ('status' in decision) return decision
 
   // 6. Mint, then spoil content and transport.
-  const circumstances = { grant, form, family: decision.mint.family }
+  const accept = request.headers['accept'] ?? ''
+  const circumstances = { grant, form, family: decision.mint.family, accept }
   const body = state.switches.run('token.body', mintTokens(state, decision.mint, decision.plan), circumstances)
   await state.holds.pass('after-rotate')
   return state.switches.run('token.answer', jsonAnswer(200, body, noStore), circumstances)

@@ -1,3 +1,4 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
 import type { Random } from '../random.js'
 import { catalogue, type LabSwitch } from './catalogue.js'
 import type { Circumstances, GrantType, Point, Points, SwitchDefinition, SwitchFacts } from './points.js'
@@ -17,11 +18,18 @@ export type LabSwitchMode = {
 export type SwitchBoard = {
   turnOn(name: LabSwitch, how?: LabSwitchMode): void
   turnOff(name: LabSwitch): void
+  /** What is on, in the order it was turned on. */
+  list(): Array<{ name: LabSwitch; how: LabSwitchMode }>
   /** Runs `value` through every switch that is on and acts at `point`, in the order they were turned on. */
   run<P extends Point>(point: P, value: Points[P], circumstances?: Partial<Circumstances>): Points[P]
+  /** Runs `serve`; the names of switches that act meanwhile, on its account, are added to `acted` once each. */
+  noting<T>(acted: string[], serve: () => T): T
 }
 
 type ActiveSwitch = { definition: SwitchDefinition; how: LabSwitchMode; occasions: Map<Point, number> }
+
+// What a switch changes here is the thing itself; everywhere else it gives back another value.
+const changedInPlace: ReadonlySet<Point> = new Set<Point>(['refresh.family', 'signing.keys'])
 
 export function createSwitchBoard(
   facts: Omit<SwitchFacts, 'value' | keyof Circumstances>,
@@ -29,6 +37,8 @@ export function createSwitchBoard(
 ): SwitchBoard {
   const definitions: Record<LabSwitch, SwitchDefinition> = catalogue
   const active = new Map<LabSwitch, ActiveSwitch>()
+  // Requests overlap: each notes its own, however deep in the pipeline a switch acts.
+  const notes = new AsyncLocalStorage<string[]>()
 
   const acts = ({ definition, how, occasions }: ActiveSwitch, point: Point, grant: GrantType | undefined): boolean => {
     const only = how.only ?? definition.only
@@ -47,6 +57,11 @@ export function createSwitchBoard(
     }
   }
 
+  const note = (name: LabSwitch): void => {
+    const acted = notes.getStore()
+    if (acted && !acted.includes(name)) acted.push(name)
+  }
+
   return {
     turnOn: (name, how = {}) => {
       const definition = definitions[name]
@@ -57,13 +72,17 @@ export function createSwitchBoard(
     turnOff: (name) => {
       active.delete(name)
     },
+    list: () => [...active].map(([name, { how }]) => ({ name, how })),
+    noting: (acted, serve) => notes.run(acted, serve),
     run: (point, value, circumstances = {}) => {
       let result = value
-      for (const entry of active.values()) {
+      for (const [name, entry] of active) {
         const effect = entry.definition.at[point]
         if (!effect || !acts(entry, point, circumstances.grant)) continue
-        const at = { grant: undefined, form: {}, family: undefined, ...circumstances }
-        result = effect(result, { ...facts, ...at, value: entry.how.value })
+        const at = { grant: undefined, form: {}, family: undefined, accept: '', ...circumstances }
+        const before = result
+        result = effect(before, { ...facts, ...at, value: entry.how.value })
+        if (result !== before || changedInPlace.has(point)) note(name)
       }
       return result
     },

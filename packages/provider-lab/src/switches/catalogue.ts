@@ -10,6 +10,21 @@ import { apiSwitches, revocationSwitches, userinfoSwitches } from './resources.j
 import { tokenContentSwitches } from './token-content.js'
 import { tokenTransportSwitches } from './token-transport.js'
 
+/** The fault classes. A family is a class: `hostile5` draws five percent from each. */
+export const switchFamilies = {
+  discovery: discoverySwitches,
+  authorization: authorizeSwitches,
+  'token transport': tokenTransportSwitches,
+  'token content': tokenContentSwitches,
+  'client authentication': clientAuthSwitches,
+  refresh: refreshSwitches,
+  id_token: { ...idTokenSwitches, ...refreshIdTokenSwitches },
+  keys: keySwitches,
+  userinfo: userinfoSwitches,
+  revocation: revocationSwitches,
+  'resource server': apiSwitches,
+}
+
 export const catalogue = {
   ...discoverySwitches,
   ...authorizeSwitches,
@@ -24,5 +39,8 @@ export const catalogue = {
   ...revocationSwitches,
   ...apiSwitches,
 }
+
+/** Whether a text from outside names a switch. */
+export const isSwitch = (name: string): name is LabSwitch => Object.hasOwn(catalogue, name)
 
 export type LabSwitch = keyof typeof catalogue

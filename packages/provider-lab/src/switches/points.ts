@@ -49,6 +49,8 @@ export type Circumstances = {
   grant: GrantType | undefined
   form: Record<string, string>
   family: Family | undefined
+  /** The Accept header of a token request. */
+  accept: string
 }
 
 export type SwitchFacts = Circumstances & {

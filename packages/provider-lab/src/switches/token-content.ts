@@ -27,6 +27,13 @@ export const tokenContentSwitches = {
     does: 'the answer is a form, as GitHub sends by default',
     at: { 'token.answer': recoded(formOf, 'application/x-www-form-urlencoded') },
   },
+  'tok.form_unless_json_accepted': {
+    does: 'GitHub: the answer is a form unless Accept asks for JSON',
+    at: {
+      'token.answer': (answer, facts) =>
+        facts.accept.includes('json') ? answer : recoded(formOf, 'application/x-www-form-urlencoded')(answer, facts),
+    },
+  },
   'tok.text_plain': {
     does: 'JSON labelled text/plain',
     at: { 'token.answer': recoded((text) => text, 'text/plain') },

@@ -118,6 +118,7 @@ describe('content that is not a JSON object', () => {
     const type = async (name: LabSwitch) => (await rawRefresh(name)).response.headers.get('content-type')
     expect(await type('tok.form_encoded')).toBe('application/x-www-form-urlencoded')
     expect(await type('tok.text_plain')).toBe('text/plain')
+    expect(await type('tok.form_unless_json_accepted')).toBe('application/x-www-form-urlencoded')
   })
 })
 

@@ -1,0 +1,18 @@
+import type { Answer } from '../answer.js'
+import { jsonAnswer } from '../answer.js'
+
+/** A refusal of the control API: what is wrong and what to do about it, in one text for a person. */
+export class ControlError extends Error {
+  constructor(
+    readonly status: 400 | 403 | 404 | 405 | 409 | 413,
+    readonly title: string,
+    readonly detail: string,
+  ) {
+    super(detail)
+  }
+}
+
+/** RFC 9457. */
+export function problemAnswer({ status, title, detail }: Pick<ControlError, 'status' | 'title' | 'detail'>): Answer {
+  return { ...jsonAnswer(status, { title, status, detail }), headers: { 'content-type': 'application/problem+json' } }
+}

@@ -1,0 +1,88 @@
+import { describe, expect, test } from '@jest/globals'
+import { createServer, type AddressInfo } from 'node:net'
+import { presets, catalogue } from '../../src/index.js'
+import { runCommand } from './command.js'
+
+// The built command (npx tsc -b) as a process: what a stranger sees.
+
+const anyPorts = ['--port', '0', '--control-port', '0']
+
+test('start prints all a client needs, serves it, tells of each request, and ends on Ctrl-C', async () => {
+  const lab = runCommand([...anyPorts, '--preset', 'okta', '--switch', 'tok.429=7', '--client-id', 'mine'])
+  const [, issuer = ''] = await lab.prints(/provider +(\S+)/)
+  const [, discovery = ''] = await lab.prints(/discovery +(\S+)/)
+  const [, control = ''] = await lab.prints(/control API +(\S+)/)
+  await lab.prints(/client_id +mine\nclient_secret +secret_\w+/)
+  expect(await (await fetch(discovery)).json()).toMatchObject({ issuer })
+  expect((await fetch(`${issuer}/token`, { method: 'POST' })).headers.get('retry-after')).toBe('7')
+  await lab.prints(/token +POST \/t\/p1\/token 429 {2}tok\.429/)
+  expect(await (await fetch(`${control}/t/p1`)).json()).toMatchObject({ issuer, switches: { 'tok.429': { value: 7 } } })
+  lab.signal('SIGINT')
+  expect(await lab.ended).toEqual({ code: 0, signal: null })
+  await expect(fetch(discovery)).rejects.toThrow()
+})
+
+test('the curl lines it prints work as they stand', async () => {
+  const lab = runCommand([...anyPorts, '--quiet'])
+  await lab.prints(/Requests:/)
+  const lines = lab.printed().match(/^ {2}(curl|TOKEN=).*$/gm) ?? []
+  const shell = runCommand([lines.join('\n')], ['sh', '-c'])
+  await shell.ended
+  expect(lines).toHaveLength(5)
+  expect(shell.printed()).toMatch(/location: http:\/\/localhost\/cb\?code=code_/i)
+  expect(shell.printed()).toContain('HTTP/1.1 200 OK')
+  expect(shell.printed()).toContain('"endpoint":"token"')
+  lab.signal('SIGTERM')
+  expect((await lab.ended).code).toBe(0)
+})
+
+test('--hostile turns every fault class on with the probability given', async () => {
+  const lab = runCommand([...anyPorts, '--hostile', '0.05', '--seed', '7'])
+  const [, control = ''] = await lab.prints(/control API +(\S+)/)
+  const { switches } = (await (await fetch(`${control}/t/p1`)).json()) as { switches: Record<string, { p: number }> }
+  expect(Object.keys(switches).length).toBeGreaterThan(100)
+  const api = Object.entries(switches).filter(([name]) => name.startsWith('rs.'))
+  expect(api.reduce((honest, [, { p }]) => honest * (1 - p), 1)).toBeCloseTo(0.95)
+  lab.signal('SIGINT')
+  await lab.ended
+})
+
+test('a port that is taken is said in one line', async () => {
+  const other = createServer().listen(0, '127.0.0.1')
+  await new Promise((resolve) => other.once('listening', resolve))
+  const { port } = other.address() as AddressInfo
+  const lab = runCommand(['--port', String(port), '--control-port', '0'])
+  expect((await lab.ended).code).toBe(1)
+  expect(lab.printed()).toBe(
+    `dromos-lab: port ${port} on 127.0.0.1 is taken by another program: choose another with --port or --control-port, or 0 for any\n`,
+  )
+  other.close()
+})
+
+describe('a wrong command line is answered with what would be right', () => {
+  test.each([
+    [['--preset', 'oktopus'], 'choose one of google'],
+    [['--switch', 'tok.nope'], 'dromos-lab switches lists them'],
+    [['--port', '99999'], '--port takes a number from 0 to 65535'],
+    [['--hostile', 'much'], '--hostile takes a number from 0 to 1'],
+    [['--colour'], "Unknown option '--colour'"],
+    [['begin'], "there is no command 'begin'"],
+  ])('%j', async (args, says) => {
+    const lab = runCommand(args)
+    expect((await lab.ended).code).toBe(2)
+    expect(lab.printed()).toContain(says)
+    expect(lab.printed()).toContain('dromos-lab --help')
+  })
+})
+
+test('the lists have every switch and every preset', async () => {
+  const [switches, list, presetTable, help] = ['switches', 'switches --json', 'presets', '--help'].map((line) =>
+    runCommand(line.split(' ')),
+  )
+  for (const each of [switches, list, presetTable, help]) await each?.ended
+  const names = Object.keys(catalogue)
+  expect(names.filter((name) => !switches?.printed().includes(`  ${name} `))).toEqual([])
+  expect((JSON.parse(list?.printed() ?? '[]') as Array<{ name: string }>).map(({ name }) => name)).toEqual(names)
+  expect(Object.keys(presets).filter((name) => !presetTable?.printed().includes(`  ${name} `))).toEqual([])
+  expect(help?.printed()).toMatch(/^Usage: dromos-lab/)
+})
