@@ -189,6 +189,8 @@ export const expectedOutcomes: Readonly<Record<LabSwitch, ExpectedOutcome>> = {
   'ui.no_sub': ['failed', 'OpenID Connect Core section 5.3.2: sub is required'],
   'ui.signed': ['active', 'OpenID Connect Core section 5.3.2: verified like an id_token'],
   'ui.signed_bad': ['failed', 'OpenID Connect Core section 5.3.4'],
+  'ui.signed_iss+1': ['failed', 'OpenID Connect Core section 5.3.2: iss is the issuer'],
+  'ui.signed_aud+1': ['failed', 'OpenID Connect Core section 5.3.2: aud is this client'],
   'ui.401': noUserinfo,
   'ui.500': noUserinfo,
   'ui.html': noUserinfo,
