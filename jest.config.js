@@ -1,6 +1,6 @@
 // Tests run from the TypeScript sources: the export condition `@dromos/source` points each workspace package at src/.
 export default {
-  testMatch: ['<rootDir>/{packages,services}/*/test/**/*.test.ts'],
+  testMatch: ['<rootDir>/{packages,services}/*/test/**/*.test.ts', '<rootDir>/bench/test/**/*.test.ts'],
   transform: {
     '^.+\\.ts$': [
       '@swc/jest',

@@ -7,6 +7,7 @@ function* workspaces(root) {
       if (existsSync(join(root, group, name, 'src'))) yield join(root, group, name)
     }
   }
+  yield join(root, 'bench')
 }
 
 /** When anything the compiler reads was last changed, in ms. Directories count too: they show what was deleted. */

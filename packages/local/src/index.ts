@@ -8,4 +8,14 @@ export {
   type EmbeddedPostgresOptions,
 } from './postgres/embedded-postgres.js'
 export { explain, Problem } from './problem.js'
+export { call, createKey, textOf } from './stack/broker-api.js'
+export { ServiceProcess } from './stack/service-process.js'
+export {
+  brokerEnvironment,
+  brokerService,
+  gatewayService,
+  urlsOf,
+  type Environment,
+  type Ports,
+} from './stack/services.js'
 export { armWatchdog } from './watchdog.js'

@@ -14,9 +14,11 @@ export type Remote<Offered extends Functions> = {
 type Call = { id: number; name: string; input: unknown[] }
 type Reply = { id: number; value?: unknown; error?: string }
 
-/** Starts `dist/<program>.js` of this package. Calls reject when the child fails or ends. */
-export function startChild<Offered extends Functions>(program: string): Remote<Offered> {
-  const path = fileURLToPath(new URL(`../dist/${program}.js`, import.meta.url))
+const ourPrograms = new URL('../dist/', import.meta.url)
+
+/** Starts `<program>.js` of the folder, compiled. Calls reject when the child fails or ends. */
+export function startChild<Offered extends Functions>(program: string, folder: URL = ourPrograms): Remote<Offered> {
+  const path = fileURLToPath(new URL(`${program}.js`, folder))
   const child = fork(path, [], { serialization: 'advanced', execArgv: [], detached: true })
   const waiting = new Map<number, { resolve: (value: unknown) => void; reject: (error: Error) => void }>()
   let nextId = 0

@@ -2,6 +2,7 @@ import { type Finding, isProven, type Proof, type ProofRun } from './proof.js'
 import type { DatabaseServer } from './database.js'
 import { createResources, type Resources } from './resources.js'
 import { openStage } from './stage.js'
+import { withinMinutes } from './within-minutes.js'
 
 // Owns one proof from its first process to its verdict: progress, the time limit, and that nothing is left running.
 
@@ -63,16 +64,4 @@ export async function runProof(proof: Proof, options: RunOptions): Promise<Proof
   const seconds = Math.round((performance.now() - startedAtMs) / 100) / 10
   const verdict = error === undefined && isProven(findings) ? 'met' : 'missed'
   return { id, title, goal, scale, startedAt: startedAt.toISOString(), seconds, verdict, findings, error }
-}
-
-async function withinMinutes<Result>(minutes: number, work: Promise<Result>): Promise<Result> {
-  let timer: NodeJS.Timeout | undefined
-  const tooLong = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`not finished after ${minutes} minutes`)), minutes * 60_000)
-  })
-  try {
-    return await Promise.race([work, tooLong])
-  } finally {
-    clearTimeout(timer)
-  }
 }

@@ -1,3 +1,4 @@
+import type { Finding } from './proof.js'
 import type { ProofResult } from './run-proof.js'
 
 /** On a terminal the line replaces the one before. */
@@ -7,10 +8,14 @@ export function printProgress(output: NodeJS.WriteStream, line: string): void {
 
 export function printResult(output: NodeJS.WriteStream, result: ProofResult): void {
   if (output.isTTY) output.write('\r\u001b[K')
-  for (const { what, goal, measured, isMet } of result.findings) {
+  printFindings(output, result.findings)
+  if (result.error !== undefined) output.write(`  x ${result.error}\n`)
+  output.write(`  ${result.id} ${result.verdict} in ${result.seconds} s\n`)
+}
+
+export function printFindings(output: NodeJS.WriteStream, findings: readonly Finding[]): void {
+  for (const { what, goal, measured, isMet } of findings) {
     const mark = isMet === undefined ? ' ' : isMet ? '+' : 'x'
     output.write(`  ${mark} ${what.padEnd(52)} ${goal.padEnd(12)} ${measured}\n`)
   }
-  if (result.error !== undefined) output.write(`  x ${result.error}\n`)
-  output.write(`  ${result.id} ${result.verdict} in ${result.seconds} s\n`)
 }

@@ -65,7 +65,8 @@ async function isKnown(broker: string, key: string): Promise<boolean> {
   return status === 200 || (status === 403 && isRecord(body) && body['code'] !== 'invalid_api_key')
 }
 
-async function createKey(client: string, role: KeyRole, environment: Environment): Promise<string> {
+/** A key of a new client of the default tenant. The environment is the broker's. */
+export async function createKey(client: string, role: KeyRole, environment: Environment): Promise<string> {
   const printed = parseJson(
     await runCommand('the admin command', ADMIN_PROGRAM, createKeyCommand(client, role), environment),
   )

@@ -49,6 +49,11 @@ export class ServiceProcess {
     })
   }
 
+  /** Undefined when it could not be started at all. */
+  get pid(): number | undefined {
+    return this.#child.pid
+  }
+
   /** Waits until `readyUrl` answers 200. Throws a Problem with the service's last words when it does not come to that. */
   async waitUntilReady(signal: AbortSignal): Promise<void> {
     const deadline = Date.now() + READY_DEADLINE_MS

@@ -14,6 +14,7 @@ const rooms: readonly Room[] = [
   { folder: 'packages/runtime/src', may: ['./', 'node:', '@dromos/contract', 'express', 'pino', 'prom-client'] },
   { folder: 'packages/provider-lab/src', may: ['./', 'node:'] },
   { folder: 'packages/prove/src', may: ['./', 'node:', '@dromos/local', '@dromos/provider-lab', '@dromos/broker/vault', 'pg', 'undici'] },
+  { folder: 'bench/src', may: ['./', 'node:', '@dromos/local', '@dromos/prove', '@dromos/broker/vault', 'pg', 'undici'] },
   { folder: 'services/broker/src/domain', may: ['./', 'node:crypto', '@dromos/contract', 'zod', 'ajv', 'ajv-formats'] },
   { folder: 'services/broker/src/flows', may: ['./', 'node:crypto', '@dromos/contract', 'services/broker/src/domain'] },
   { folder: 'services/broker/src/vault', may: ['./', 'node:', '@dromos/contract', 'services/broker/src/domain', 'services/broker/src/flows/ports'] },
@@ -27,7 +28,10 @@ const rooms: readonly Room[] = [
 // Libraries that only one room of the whole tree may know.
 const soleOwners: readonly { library: RegExp; folders: readonly string[] }[] = [
   { library: /^express$/, folders: ['services/broker/src/http', 'services/gateway/src/http', 'packages/runtime/src'] },
-  { library: /^(knex|pg)$/, folders: ['services/broker/src/postgres', 'packages/local', 'packages/prove/src'] },
+  {
+    library: /^(knex|pg)$/,
+    folders: ['services/broker/src/postgres', 'packages/local', 'packages/prove/src', 'bench/src/floor'],
+  },
   { library: /^(openid-client|jose)$/, folders: ['services/broker/src/oauth', 'packages/local'] },
   { library: /^@grpc\//, folders: ['services/gateway/src/grpc', 'packages/contract/src', 'packages/local'] },
 ]
@@ -55,9 +59,12 @@ const allows = (room: Room, imported: string): boolean =>
     return imported === rule || imported.startsWith(`${rule}/`)
   })
 
-const allSources = ['packages', 'services'].flatMap((top) =>
-  readdirSync(join(root, top)).flatMap((name) => sourceFiles(join(root, top, name, 'src'))),
-)
+const allSources = [
+  ...['packages', 'services'].flatMap((top) =>
+    readdirSync(join(root, top)).map((name) => join(root, top, name, 'src')),
+  ),
+  join(root, 'bench', 'src'),
+].flatMap(sourceFiles)
 
 describe('the house', () => {
   test.each(rooms)('$folder imports only what its room allows', (room) => {
@@ -79,8 +86,9 @@ describe('the house', () => {
   test('no service imports the other, and no package imports a service', () => {
     const strays = allSources.filter((file) => {
       const home = relative(root, file).split('/').slice(0, 2).join('/')
-      // The proofs seed ten thousand connections, sealed as the broker seals; they know nothing else of it.
-      const mayName = (name: string) => home === 'packages/prove' && name === '@dromos/broker/vault'
+      // Proofs and floors work on connections that are sealed as the broker seals; they know nothing else of it.
+      const mayName = (name: string) =>
+        ['packages/prove', 'bench/src'].includes(home) && name === '@dromos/broker/vault'
       const isService = (name: string) => name.startsWith('services/') || /^@dromos\/(broker|gateway)\b/.test(name)
       return importsOf(file).some(
         (imported) => isService(imported) && !imported.startsWith(`${home}/`) && !mayName(imported),

@@ -1,0 +1,17 @@
+import { offer } from '@dromos/prove'
+import { serveBroker } from './floor/broker.js'
+import { serveGateway } from './floor/gateway.js'
+import { serveInsert } from './floor/insert.js'
+
+// Owns one server of a floor as a process of its own. Each answers its port.
+
+const functions = {
+  pid: () => process.pid,
+  broker: serveBroker,
+  gateway: serveGateway,
+  insert: serveInsert,
+}
+
+export type FloorFunctions = typeof functions
+
+offer(process, functions)

@@ -1,0 +1,2 @@
+export { scenarios } from './registry.js'
+export { runScenario, type BenchResult } from './run-scenario.js'

@@ -1,0 +1,78 @@
+import { join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
+import { fileURLToPath } from 'node:url'
+import { Problem } from '@dromos/local'
+import { scenarios } from './registry.js'
+import type { Against, Scenario } from './scenario.js'
+
+// Owns what `npm run bench` can be told.
+
+export type Options = {
+  chosen: readonly Scenario[]
+  seconds: number
+  rounds: number
+  rows: number
+  against: Against | undefined
+  json: string
+  lists: boolean
+  markdown: boolean
+}
+
+const flags = {
+  seconds: { type: 'string', default: '5' },
+  rounds: { type: 'string', default: '3' },
+  rows: { type: 'string', default: '1000' },
+  json: { type: 'string' },
+  against: { type: 'string' },
+  'api-key': { type: 'string' },
+  connection: { type: 'string' },
+  list: { type: 'boolean', default: false },
+  markdown: { type: 'boolean', default: false },
+} as const
+
+const root = fileURLToPath(new URL('../../', import.meta.url))
+
+/** Throws a Problem that says what is wrong. */
+export function readOptions(argv: readonly string[]): Options {
+  const { values, positionals } = parse(argv)
+  const unknown = positionals.filter((name) => !scenarios.some((each) => isNamed(each, name)))
+  if (unknown.length > 0) throw new Problem(`there is no scenario ${unknown.join(', ')}: npm run bench -- --list`)
+  const named = scenarios.filter((each) => positionals.some((name) => isNamed(each, name)))
+  return {
+    chosen: named.length === 0 ? scenarios : named,
+    seconds: numberOf('seconds', values.seconds, 0.1, 600),
+    rounds: Math.floor(numberOf('rounds', values.rounds, 1, 100)),
+    rows: Math.floor(numberOf('rows', values.rows, 1, 1_000_000)),
+    against: readAgainst(values.against, values['api-key'], values.connection),
+    json: resolve(values.json ?? join(root, '.dromos', 'bench.json')),
+    lists: values.list,
+    markdown: values.markdown,
+  }
+}
+
+const isNamed = ({ id }: Scenario, name: string): boolean => id.toLowerCase() === name.toLowerCase()
+
+function numberOf(flag: string, text: string, least: number, most: number): number {
+  const value = Number(text)
+  if (value >= least && value <= most) return value
+  throw new Problem(`--${flag}: give a number from ${least} to ${most}`)
+}
+
+function readAgainst(url: string | undefined, apiKey = '', connectionId = ''): Against | undefined {
+  if (url === undefined) return undefined
+  const parsed = URL.canParse(url) ? new URL(url) : undefined
+  if (parsed?.protocol !== 'http:' || parsed.pathname !== '/')
+    throw new Problem('--against: give the origin of a plain HTTP server, such as http://127.0.0.1:8090')
+  if (apiKey === '' || connectionId === '')
+    throw new Problem('--against needs --api-key and --connection: a connection of that server that is active')
+  return { url: parsed, apiKey, connectionId }
+}
+
+function parse(argv: readonly string[]) {
+  try {
+    return parseArgs({ args: [...argv], options: flags, allowPositionals: true })
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new Problem(`${why}\nnpm run bench -- --help lists the options`, { cause })
+  }
+}

@@ -1,0 +1,105 @@
+import { randomBytes } from 'node:crypto'
+import { createVault, type KeyedVault as Vault } from '@dromos/broker/vault'
+import {
+  brokerEnvironment,
+  brokerService,
+  createKey,
+  type Environment,
+  freePort,
+  gatewayService,
+  type Ports,
+  ServiceProcess,
+} from '@dromos/local'
+import { apiKey as operatorKey, type ProofDatabase } from '@dromos/prove'
+import { parentOf, type Watched } from './processes.js'
+import type { Run } from './scenario.js'
+
+// Owns the product as it is installed: one gateway and one broker with the settings a new installation has, on a database of
+// their own. Does not own what is in the database.
+
+export type Pair = {
+  database: ProofDatabase
+  vault: Vault
+  encryptionKey: string
+  ports: Ports
+  brokerUrl: string
+  /** The key of an agent, as its owner would have made it. */
+  agentKey: string
+  gateway: Watched
+  broker: Watched
+  postgres: Watched | undefined
+}
+
+/** What a scenario changes of the settings, in both services. */
+export type Changes = { broker?: Environment; gateway?: Environment }
+
+export async function startPair(run: Run, changes: Changes = {}): Promise<Pair> {
+  run.show('starting gateway and broker')
+  const database = await run.server.newDatabase()
+  run.resources.add(() => database.close())
+  const ports = await choosePorts()
+  const encryptionKey = randomBytes(32).toString('base64')
+  const environment = settings(ports, encryptionKey, database.url, changes)
+  const broker = await start(run, brokerService(ports, environment))
+  const [agentKey, gatewayKey] = await Promise.all([
+    createKey('bench-agent', 'agent', environment),
+    createKey('bench-gateway', 'gateway', environment),
+  ])
+  const service = gatewayService(ports, gatewayKey)
+  const gateway = await start(run, {
+    ...service,
+    environment: { ...service.environment, ...asInstalled, ...changes.gateway },
+  })
+  return {
+    database,
+    vault: createVault({ primary: Buffer.from(encryptionKey, 'base64'), retired: [] }),
+    encryptionKey,
+    ports,
+    brokerUrl: `http://127.0.0.1:${ports.broker}`,
+    agentKey,
+    gateway: { name: 'gateway', pid: gateway },
+    broker: { name: 'broker', pid: broker },
+    postgres: await postmasterOf(database),
+  }
+}
+
+export const processesOf = ({ gateway, broker, postgres }: Pair): Watched[] => [
+  gateway,
+  broker,
+  ...(postgres === undefined ? [] : [postgres]),
+]
+
+// What `npm start` sets for a developer's convenience is set back to what an installation has.
+const asInstalled = { NODE_ENV: 'production', LOG_LEVEL: 'info' }
+
+function settings(ports: Ports, encryptionKey: string, databaseUrl: string, changes: Changes): Environment {
+  const secrets = { encryptionKey, stateKey: randomBytes(32).toString('base64'), demoClientSecret: '' }
+  return {
+    ...brokerEnvironment(ports, secrets, databaseUrl),
+    ...asInstalled,
+    API_KEY: operatorKey,
+    ...changes.broker,
+  }
+}
+
+/** Answers the process id. */
+async function start(run: Run, service: ConstructorParameters<typeof ServiceProcess>[0]): Promise<number> {
+  const started = new ServiceProcess({ ...service, logName: `${service.logName}-${Date.now()}` }, run.logDirectory)
+  run.resources.add(() => started.stop())
+  await started.waitUntilReady(new AbortController().signal)
+  return started.pid ?? 0
+}
+
+export async function choosePorts(): Promise<Ports> {
+  const chosen = new Set<number>()
+  while (chosen.size < 4) chosen.add(await freePort(undefined))
+  const [broker = 0, http = 0, grpc = 0, provider = 0] = chosen
+  return { broker, http, grpc, provider }
+}
+
+/** PostgreSQL with all of its processes: a session's parent is the postmaster. */
+export async function postmasterOf(database: ProofDatabase): Promise<Watched | undefined> {
+  const [session] = await database.rows<{ pid: number }>('select pg_backend_pid() as pid')
+  const pid = session && parentOf(session.pid)
+  return pid === undefined ? undefined : { name: 'PostgreSQL', pid, family: true }
+}

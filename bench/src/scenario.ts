@@ -1,0 +1,40 @@
+import type { DatabaseServer, Finding, Remote, Resources } from '@dromos/prove'
+import type { LoadFunctions } from './load-main.js'
+import type { Side } from './side.js'
+
+// Owns the words of a measurement: what is compared, what came of it, and what a scenario may use.
+
+export type Scenario = {
+  id: string
+  title: string
+  /** One sentence with its numbers, as docs/performance.md has it. */
+  goal: string
+  run(run: Run): Promise<Outcome>
+}
+
+export type Outcome = {
+  /** The floor first. */
+  sides: readonly Side[]
+  findings: readonly Finding[]
+}
+
+export type Run = {
+  /** Length of one window of load; every side gets `rounds` of them, in turns. */
+  seconds: number
+  rounds: number
+  /** Connections in the table where a scenario does not say otherwise. */
+  rows: number
+  against: Against | undefined
+  server: DatabaseServer
+  load: Remote<LoadFunctions>
+  /** Ended when the scenario is over. */
+  resources: Resources
+  logDirectory: string
+  show(line: string): void
+}
+
+/** Another server that speaks the v1 API, measured beside ours. */
+export type Against = { url: URL; apiKey: string; connectionId: string }
+
+/** Requests in flight: as many agents, each waiting for its answer. */
+export const agents = 64

@@ -1,0 +1,53 @@
+// Owns the count and the times of one window of load.
+
+/** Requests that ended within one window. Times are of good answers. */
+export type Window = {
+  seconds: number
+  good: number
+  /** By status or error code. */
+  failures: Record<string, number>
+  p50Ms: number
+  p99Ms: number
+  maxMs: number
+}
+
+export type Stopwatch = {
+  isOver(): boolean
+  /** `failure` is undefined for a good answer. */
+  add(tookMs: number, failure: string | undefined): void
+  stop(): Window
+}
+
+/** Starts now. Answers that come after the end of the window are not counted, whatever they are. */
+export function startStopwatch(milliseconds: number): Stopwatch {
+  const startedAtMs = performance.now()
+  const endsAtMs = startedAtMs + milliseconds
+  const times: number[] = []
+  const failures: Record<string, number> = {}
+  let isStopped = false
+  return {
+    isOver: () => isStopped || performance.now() >= endsAtMs,
+    add(tookMs, failure) {
+      if (isStopped || performance.now() > endsAtMs) return
+      if (failure === undefined) times.push(tookMs)
+      else failures[failure] = (failures[failure] ?? 0) + 1
+    },
+    stop() {
+      isStopped = true
+      const sorted = Float64Array.from(times).sort()
+      const seconds = Math.min(performance.now(), endsAtMs) - startedAtMs
+      return {
+        seconds: seconds / 1000,
+        good: sorted.length,
+        failures,
+        p50Ms: quantile(sorted, 0.5),
+        p99Ms: quantile(sorted, 0.99),
+        maxMs: quantile(sorted, 1),
+      }
+    },
+  }
+}
+
+function quantile(sorted: Float64Array, share: number): number {
+  return sorted[Math.min(sorted.length - 1, Math.floor(share * sorted.length))] ?? 0
+}
