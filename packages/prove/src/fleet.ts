@@ -32,6 +32,8 @@ export type FleetOptions = {
   databaseUrl: string
   encryptionKey: string
   logDirectory: string
+  /** Environment variables beyond the defaults, as an operator of this load would set them. */
+  settings: Readonly<Record<string, string>>
 }
 
 export async function startFleet(options: FleetOptions): Promise<Fleet> {
@@ -54,6 +56,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
       ALLOWED_RETURN_DOMAINS: 'app.example.com',
       EGRESS_ALLOW_PRIVATE_NETWORKS: '127.0.0.0/8',
       LOG_LEVEL: 'warn',
+      ...options.settings,
     }
     const started = startBrokerProcess({ incarnation, environment, logDirectory: options.logDirectory })
     all.add(started)

@@ -27,7 +27,8 @@ export type ProofRun = {
   /** A number of the goal at this scale. */
   scaled(count: number, atLeast: number): number
   server: DatabaseServer
-  openStage(replicas: number): Promise<Stage>
+  /** `settings`: environment variables of the brokers beyond the defaults. */
+  openStage(replicas: number, settings?: Readonly<Record<string, string>>): Promise<Stage>
   /** What is shown every two seconds from now on. */
   show(status: () => Promise<string>): void
 }

@@ -40,7 +40,7 @@ export async function runProof(proof: Proof, options: RunOptions): Promise<Proof
     scale,
     scaled: (count, atLeast) => Math.max(Math.round(count * scale), atLeast),
     server,
-    openStage: (replicas) => openStage({ server, resources, logDirectory, replicas }),
+    openStage: (replicas, settings = {}) => openStage({ server, resources, logDirectory, replicas, settings }),
     show: (next) => (status = next),
   }
   const clock = setInterval(() => {

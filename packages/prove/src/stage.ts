@@ -31,7 +31,13 @@ export type StageProvider = {
   compare(): Promise<Ledger>
 }
 
-export type StageOptions = { server: DatabaseServer; resources: Resources; logDirectory: string; replicas: number }
+export type StageOptions = {
+  server: DatabaseServer
+  resources: Resources
+  logDirectory: string
+  replicas: number
+  settings: Readonly<Record<string, string>>
+}
 
 /** Everything that is started is remembered in `resources`. */
 export async function openStage(options: StageOptions): Promise<Stage> {
@@ -49,9 +55,9 @@ export async function openStage(options: StageOptions): Promise<Stage> {
     const port = await freePort(undefined)
     if (!ports.includes(port)) ports.push(port)
   }
-  const { logDirectory } = options
+  const { logDirectory, settings } = options
   const encryptionKey = key.toString('base64')
-  const fleet = await startFleet({ ports, databaseUrl: database.url, encryptionKey, logDirectory })
+  const fleet = await startFleet({ ports, databaseUrl: database.url, encryptionKey, logDirectory, settings })
   resources.add(() => fleet.endAll())
   const base = { database, fleet, provider, load }
   return {

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
+import { loadConnections } from '../bulk-load.js'
 import { below, exactly, type Finding, type Proof, type ProofRun, shown } from '../proof.js'
 import type { Target } from '../read-load.js'
 import type { Stage, StageProvider } from '../stage.js'
@@ -10,6 +11,8 @@ const lifetimeMs = 3_600_000
 /** A fifth of an hour's token: refreshed this long before its end. */
 const marginMs = lifetimeMs / 5
 const firstDueMs = 20_000
+/** Above the mean of 75 for each replica, so that a second in which they wait for the processor can be made good. */
+const settings = { REFRESH_RATE_PER_PROVIDER: '150', REFRESH_CONCURRENCY_PER_PROVIDER: '40' }
 
 export const schedule: Proof = {
   id: 'R15',
@@ -17,7 +20,7 @@ export const schedule: Proof = {
   goal: '1,000,000 rows, 300 of them due each second for a minute: claim p99 < 10 ms, 300 refreshes/s, lateness < 30 s, no second above 2x the mean',
   deadlineMinutes: 15,
   async run(run) {
-    const stage = await run.openStage(4)
+    const stage = await run.openStage(4, settings)
     const provider = await stage.addProvider({
       name: 'scheduled',
       graceMs: 0,
@@ -49,18 +52,18 @@ async function seedOthers(run: ProofRun, { database }: Stage, provider: StagePro
   const chunk = 100_000
   let made = 0
   run.show(() => Promise.resolve(`${Math.min(made, count)} of ${count} rows seeded`))
-  for (; made < count; made += chunk)
-    await database.rows(
-      `insert into connections (tenant_id, id, workspace_id, provider_id, created_by, status, sealed_credentials, version,
-                                expires_at, last_refreshed_at, last_used_at, next_refresh_at)
-       select 'default', 'cn_' || md5(n::text), 'user-' || n % 1000, $1, 'prove', 'active',
-              decode(repeat(md5(n::text), 20), 'hex'), 1, now() + interval '2 hours', now(), now(),
-              now() + interval '20 minutes' + n % 3000 * interval '1 second'
-       from generate_series($2::int, $3::int) n`,
-      [provider.id, made, Math.min(made + chunk, count) - 1],
-    )
-  await database.rows('vacuum analyze connections')
-  await database.rows('checkpoint')
+  await loadConnections(database, async () => {
+    for (; made < count; made += chunk)
+      await database.rows(
+        `insert into connections (tenant_id, id, workspace_id, provider_id, created_by, status, sealed_credentials, version,
+                                  expires_at, last_refreshed_at, last_used_at, next_refresh_at)
+         select 'default', 'cn_' || md5(n::text), 'user-' || n % 1000, $1, 'prove', 'active',
+                decode(repeat(md5(n::text), 20), 'hex'), 1, now() + interval '2 hours', now(), now(),
+                now() + interval '20 minutes' + n % 3000 * interval '1 second'
+         from generate_series($2::int, $3::int) n order by 2`,
+        [provider.id, made, Math.min(made + chunk, count) - 1],
+      )
+  })
 }
 
 /** Grants that come due one after the other, evenly. */

@@ -20,6 +20,9 @@ export type Database = {
   knex: Knex
   /** Two sessions that store received tokens and nothing else: no burst of reads keeps a token from being stored. */
   commitLane: Knex
+  /** The sessions under `knex` and `commitLane`, for prepared statements. */
+  pool: pg.Pool
+  commitPool: pg.Pool
   /** For the hot read. */
   reader: pg.Pool
   preparedStatements: boolean
@@ -64,6 +67,8 @@ export function openDatabase(options: DatabaseOptions): Database {
   return {
     knex,
     commitLane,
+    pool: pools.ordinary,
+    commitPool: pools.commitLane,
     reader: pools.reader,
     preparedStatements: options.preparedStatements,
     newSession: () => new pg.Client({ ...sessionSettings(options), statement_timeout: 0 }),

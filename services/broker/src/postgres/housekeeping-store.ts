@@ -31,8 +31,8 @@ const statements: Readonly<Record<HousekeepingTask, string>> = {
   dead_credentials: `
     with old as (
       select tenant_id, id from connections
-      where status in ('attention', 'failed', 'revoked') and sealed_credentials is not null and ${isOld('updated_at')}
-      order by updated_at limit :limit for update skip locked
+      where ${isOld('dead_since')}
+      order by dead_since limit :limit for update skip locked
     ), orphans as (
       delete from credential_orphans o using old where o.tenant_id = old.tenant_id and o.connection_id = old.id
     )

@@ -4,7 +4,8 @@ import { persist } from './commit-lane.js'
 import type { Database } from './database.js'
 import { hurriedTries, type LeaseColumns, toLeaseRow, viewOwnerStatement, viewStatement } from './lease-row.js'
 import type { Liveness } from './liveness.js'
-import { keyBindings, query } from './query.js'
+import { prepareStatement } from './prepare-statement.js'
+import { keyBindings } from './query.js'
 import { toDate } from './view-columns.js'
 
 // Every rule here stands on rows and the database's clock alone: the liveness lock only makes a takeover sooner.
@@ -29,7 +30,8 @@ const acquireStatement = `
       attempt_state = case c.attempt_state when 'captured' then 'captured' else 'sent' end,
       attempt_started_at = now(), attempt_fingerprint = :fingerprint,
       next_refresh_at = case when c.fail_count < ${hurriedTries}
-        then least(c.next_refresh_at, now() + make_interval(secs => :leaseSeconds)) else c.next_refresh_at end
+        then least(c.next_refresh_at, now() + make_interval(secs => :leaseSeconds)) else c.next_refresh_at end,
+      claimed_until = least(c.claimed_until, now() + make_interval(secs => :leaseSeconds))
   from held where c.tenant_id = held.tenant_id and c.id = held.id
   returning c.fence, c.fail_count, held.attempt_state as previous`
 
@@ -39,7 +41,7 @@ const captureStatement = `
     set sealed_credentials = :sealed, version = version + 1, credentials_fence = fence, expires_at = :expiresAt,
         refresh_expires_at = coalesce(:refreshExpiresAt, refresh_expires_at),
         granted_scope = coalesce(:grantedScope, granted_scope), last_refreshed_at = now(), attempt_state = 'captured',
-        next_refresh_at = :nextRefreshAt::timestamptz, updated_at = now()
+        next_refresh_at = :nextRefreshAt::timestamptz, claimed_until = null, updated_at = now()
     where tenant_id = :tenantId and id = :connectionId and fence = :fence and version = :version
       and status = 'active' -- a disconnect is final, whatever still comes in
     returning id
@@ -68,21 +70,31 @@ const releaseStatement = `
       fail_count = fail_count + :failures, last_error = :error, updated_at = now()
   where tenant_id = :tenantId and id = :connectionId and fence = :fence`
 
+type AcquiredColumns = { fence: string; fail_count: number; previous: AttemptState }
+
 export function createLeaseStore(
   database: Database,
   liveness: Liveness,
 ): Pick<LeaseStore, 'owner' | 'view' | 'acquire' | 'capture' | 'settle' | 'release'> {
-  const { knex } = database
+  const { pool, commitPool } = database
+  const views = {
+    plain: prepareStatement<LeaseColumns>(database, 'refresh_view', viewStatement),
+    ofOwner: prepareStatement<LeaseColumns>(database, 'refresh_view_owner', viewOwnerStatement),
+  }
+  const acquire = prepareStatement<AcquiredColumns>(database, 'refresh_acquire', acquireStatement)
+  const capture = prepareStatement<{ is_stored: boolean }>(database, 'refresh_capture', captureStatement)
+  const settle = prepareStatement(database, 'refresh_settle', settleStatement)
+  const release = prepareStatement(database, 'refresh_release', releaseStatement)
   return {
     owner: liveness.owner,
 
     async view(key, looksAtOwner) {
-      const [row] = await query<LeaseColumns>(knex, looksAtOwner ? viewOwnerStatement : viewStatement, keyBindings(key))
+      const [row] = await views[looksAtOwner ? 'ofOwner' : 'plain'](pool, keyBindings(key))
       return row && toLeaseRow(row)
     },
 
     async acquire(key, want) {
-      const [row] = await query<{ fence: string; fail_count: number; previous: AttemptState }>(knex, acquireStatement, {
+      const [row] = await acquire(pool, {
         ...keyBindings(key),
         version: want.version,
         takesOver: want.takesOver,
@@ -96,8 +108,8 @@ export function createLeaseStore(
     },
 
     capture: (key, held, captured) =>
-      persist(database, Infinity, async (lane) => {
-        const [row] = await query<{ is_stored: boolean }>(lane, captureStatement, {
+      persist(database, Infinity, async () => {
+        const [row] = await capture(commitPool, {
           ...keyBindings(key),
           fence: held.fence,
           version: held.version,
@@ -113,12 +125,12 @@ export function createLeaseStore(
     async settle(key, fence, how) {
       const { reason, attempt, backoffMs } = how
       const bindings = { ...keyBindings(key), fence, reason, attempt, backoffSeconds: backoffMs / 1000 }
-      const rows = await query(knex, settleStatement, bindings)
+      const rows = await settle(pool, bindings)
       return rows.length === 1 ? 'settled' : 'fenced'
     },
 
     async release(key, fence, how) {
-      await query(knex, releaseStatement, {
+      await release(pool, {
         ...keyBindings(key),
         fence,
         attempt: how.attempt,

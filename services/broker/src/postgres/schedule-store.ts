@@ -2,6 +2,7 @@ import type { SchedulePolicy } from '../domain/provider.js'
 import type { ScheduledConnection, ScheduleStore } from '../flows/ports/refresh.js'
 import type { Database } from './database.js'
 import { hurriedTries } from './lease-row.js'
+import { prepareStatement } from './prepare-statement.js'
 import { query } from './query.js'
 
 // Owns which connections come due, and that two schedulers do not get the same one. Does not own that a token is presented
@@ -23,17 +24,18 @@ type Columns = {
   is_in_doubt: boolean
 }
 
-// The row locks live for milliseconds; what is held over the refresh is the moved time. A claimer that dies leaves rows that
-// come due again by themselves: those in doubt soon, for the sake of a short grace. Rows of busy providers are passed over inside the index.
+// The row locks live for milliseconds; what is held over the refresh is the claim. A claimer that dies leaves rows that can be
+// claimed again by themselves: those in doubt soon, for the sake of a short grace. The due time stays as it is, so no index is
+// written; rows of busy providers are passed over inside the index.
 const claimStatement = `
   with due as (
     select tenant_id, id from connections
     where status = 'active' and next_refresh_at <= :now and provider_id <> all (:busyProviders::uuid[])
-      and (lease_until is null or lease_until <= now())
+      and (claimed_until is null or claimed_until <= :now) and (lease_until is null or lease_until <= now())
     order by next_refresh_at limit :limit
     for update skip locked
   )
-  update connections c set next_refresh_at = case
+  update connections c set claimed_until = case
       when c.attempt_state in ('sent', 'in_doubt') and c.fail_count < ${hurriedTries}
       then least(:heldUntil, :now::timestamptz + interval '5 seconds') else :heldUntil end
   from due where c.tenant_id = due.tenant_id and c.id = due.id
@@ -45,11 +47,12 @@ const unplannedStatement = `
   limit :limit`
 
 // A version that moved on was planned by whoever moved it; a use in between is decided about anew. No plan delays a call in
-// doubt beyond the end of its lease: its provider's grace may be short.
+// doubt beyond the end of its claim or lease: its provider's grace may be short.
 const planStatement = `
   update connections c set next_refresh_at = case
       when c.attempt_state in ('sent', 'in_doubt') and c.fail_count < ${hurriedTries}
-      then coalesce(least(p.at, c.next_refresh_at), 'infinity') else coalesce(p.at, 'infinity') end
+      then coalesce(least(p.at, greatest(c.next_refresh_at, c.claimed_until)), 'infinity') else coalesce(p.at, 'infinity') end,
+    claimed_until = null
   from jsonb_to_recordset(:plans::jsonb) as p (tenant_id text, id text, version bigint, last_used_at timestamptz,
                                               at timestamptz)
   where c.tenant_id = p.tenant_id and c.id = p.id and c.version = p.version and c.status = 'active'
@@ -64,33 +67,37 @@ const useStatement = `
   where c.tenant_id = u.tenant_id and c.id = u.id
     and (c.last_used_at is null or c.last_used_at < u.at - interval '4 minutes')`
 
-export const createScheduleStore = ({ knex }: Database): ScheduleStore => ({
-  async claim({ now, heldUntil, limit, busyProviders }) {
-    const rows = await query<Columns>(knex, claimStatement, { now, heldUntil, limit, busyProviders })
-    return rows.map(toScheduled)
-  },
+export function createScheduleStore(database: Database): ScheduleStore {
+  const { knex, pool } = database
+  const claim = prepareStatement<Columns>(database, 'schedule_claim', claimStatement)
+  return {
+    async claim({ now, heldUntil, limit, busyProviders }) {
+      const rows = await claim(pool, { now, heldUntil, limit, busyProviders })
+      return rows.map(toScheduled)
+    },
 
-  async unplanned(limit) {
-    return (await query<Columns>(knex, unplannedStatement, { limit })).map(toScheduled)
-  },
+    async unplanned(limit) {
+      return (await query<Columns>(knex, unplannedStatement, { limit })).map(toScheduled)
+    },
 
-  async plan(plans) {
-    if (plans.length === 0) return
-    const rows = plans.map(({ row, at }) => ({
-      ...keyColumns(row.key),
-      version: row.version,
-      last_used_at: row.lastUsedAtMs === undefined ? null : new Date(row.lastUsedAtMs).toISOString(),
-      at: at?.toISOString() ?? null,
-    }))
-    await query(knex, planStatement, { plans: JSON.stringify(rows) })
-  },
+    async plan(plans) {
+      if (plans.length === 0) return
+      const rows = plans.map(({ row, at }) => ({
+        ...keyColumns(row.key),
+        version: row.version,
+        last_used_at: row.lastUsedAtMs === undefined ? null : new Date(row.lastUsedAtMs).toISOString(),
+        at: at?.toISOString() ?? null,
+      }))
+      await query(knex, planStatement, { plans: JSON.stringify(rows) })
+    },
 
-  async noteUses(uses) {
-    if (uses.length === 0) return
-    const rows = uses.map(({ key, at }) => ({ ...keyColumns(key), at: at.toISOString() }))
-    await query(knex, useStatement, { uses: JSON.stringify(rows) })
-  },
-})
+    async noteUses(uses) {
+      if (uses.length === 0) return
+      const rows = uses.map(({ key, at }) => ({ ...keyColumns(key), at: at.toISOString() }))
+      await query(knex, useStatement, { uses: JSON.stringify(rows) })
+    },
+  }
+}
 
 const keyColumns = (key: ScheduledConnection['key']) => ({ tenant_id: key.tenantId, id: key.connectionId })
 
