@@ -18,9 +18,12 @@ export type Scheduler = {
   drain(): Promise<void>
 }
 
-const claimRows = 200
+/** Few, so that a claim is over at once however busy the machine is, and replicas share what is due. */
+const claimRows = 25
 const planRows = 500
-const claimsPerTick = 20
+const claimsPerTick = 100
+/** A provider with so many rows in hand gets no more for now. */
+const enoughWaiting = 200
 const plansPerTick = 20
 /** A claimed row comes due again after this, whatever became of its claimer. */
 const holdMs = 60_000
@@ -51,7 +54,7 @@ export function createScheduler(ports: SchedulePorts, settings: { concurrency: n
   }
 
   const busyProviders = (): string[] =>
-    [...lanes].filter(([, lane]) => lane.waiting.length >= claimRows).map(([providerId]) => providerId)
+    [...lanes].filter(([, lane]) => lane.waiting.length >= enoughWaiting).map(([providerId]) => providerId)
 
   const claimDue = async (): Promise<number> => {
     let claimed = 0

@@ -26,11 +26,13 @@ type Columns = {
 
 // The row locks live for milliseconds; what is held over the refresh is the claim. A claimer that dies leaves rows that can be
 // claimed again by themselves: those in doubt soon, for the sake of a short grace. The due time stays as it is, so no index is
-// written; rows of busy providers are passed over inside the index.
+// written; rows of busy providers are passed over inside the index. The time is hidden from the planner, which otherwise believes
+// that few rows are due and sorts them: only a scan in the order of the index marks the entries of former versions as dead, and
+// without that every claim would read those of all refreshes since the last vacuum.
 const claimStatement = `
   with due as (
-    select tenant_id, id from connections
-    where status = 'active' and next_refresh_at <= :now and provider_id <> all (:busyProviders::uuid[])
+    select ctid as place from connections
+    where status = 'active' and next_refresh_at <= (select :now::timestamptz) and provider_id <> all (:busyProviders::uuid[])
       and (claimed_until is null or claimed_until <= :now) and (lease_until is null or lease_until <= now())
     order by next_refresh_at limit :limit
     for update skip locked
@@ -38,7 +40,7 @@ const claimStatement = `
   update connections c set claimed_until = case
       when c.attempt_state in ('sent', 'in_doubt') and c.fail_count < ${hurriedTries}
       then least(:heldUntil, :now::timestamptz + interval '5 seconds') else :heldUntil end
-  from due where c.tenant_id = due.tenant_id and c.id = due.id
+  from due where c.ctid = due.place
   returning ${columns}`
 
 const unplannedStatement = `
