@@ -75,6 +75,10 @@ export const errorReasons = {
   oauth_error: row(400, 'FAILED_PRECONDITION', 'The provider refused the authorization request'),
   invalid_id_token: row(401, 'FAILED_PRECONDITION', 'The id_token did not verify'),
   token_exchange_failed: row(502, 'UNAVAILABLE', 'The provider did not exchange the code'),
+  invalid_connect_code: row(403, 'PERMISSION_DENIED', 'The connect code is not valid'),
+  wrong_verifier: row(403, 'PERMISSION_DENIED', 'The verifier does not fit the challenge'),
+  wrong_user: row(403, 'PERMISSION_DENIED', 'Another user came back than the one that was asked'),
+  too_many_consents: row(429, 'RESOURCE_EXHAUSTED', 'The tenant has too many open consents'),
   invalid_csrf_token: row(403, 'PERMISSION_DENIED', 'The form was not opened by this browser'),
 
   // connections and tokens

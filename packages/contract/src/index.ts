@@ -8,6 +8,7 @@ export {
   type ErrorReason,
   type GrpcStatusName,
 } from './errors.js'
+export { consentLimits } from './limits.js'
 export { fromProblem, toProblem, toServiceError, type Problem } from './problem.js'
 export { loadProtos, protoFiles } from './proto.js'
 export type {

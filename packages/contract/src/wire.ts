@@ -10,6 +10,8 @@ export type RequestConnectionBody = {
   provider_name?: string
   scopes?: string[]
   return_url: string
+  /** S256 of a verifier the application keeps: the connection waits for `POST /v1/connections/{id}/complete`. */
+  completion_challenge?: string
   action?: string
   metadata?: unknown
 }

@@ -7,7 +7,7 @@ import { parseDatabaseConfig } from './database-config.js'
 import { parseKeysConfig } from './keys-config.js'
 import type { Role } from './domain/caller.js'
 import { doubtRestored } from './flows/doubt-restored.js'
-import { createKey, revokeKey, type Operator } from './flows/manage-clients.js'
+import { type CompletionRule, createKey, type Operator, revokeKey, setCompletion } from './flows/manage-clients.js'
 import type { ListedKey } from './flows/ports/clients.js'
 import type { Ports } from './flows/ports/ports.js'
 import { createAuditSegmentStore } from './postgres/audit-segment-store.js'
@@ -105,6 +105,14 @@ const revoke = (keyId: string): Promise<void> =>
   withPorts(async (ports) => {
     await revokeKey(ports, operator, keyId)
     print(`revoked ${keyId}`)
+  })
+
+const completionRules: readonly CompletionRule[] = ['required', 'optional']
+
+const updateTenant = (tenant: string, options: { completion: CompletionRule }): Promise<void> =>
+  withPorts(async (ports) => {
+    await setCompletion(ports, operator, tenant, options.completion)
+    print(`completion is ${options.completion} for tenant ${tenant}`)
   })
 
 const terminal: Terminal = {
@@ -206,6 +214,20 @@ function describeCommands(): Command {
     .option('--expect <segment:digest>', 'a head that was kept elsewhere, e.g. from the log line "audit sealed"')
     .option('--json', 'print the verdict as JSON')
     .action(verify)
+  program
+    .command('tenants')
+    .description('What holds for all connections of a tenant')
+    .command('update')
+    .argument('<tenant>', 'the tenant; it is made when it is new')
+    .addOption(
+      new Option(
+        '--completion <rule>',
+        'required: the application completes every connection with its own signed-in user; see INTEGRATIONS.md',
+      )
+        .choices(completionRules)
+        .makeOptionMandatory(),
+    )
+    .action(updateTenant)
   keys.command('revoke').description('Revoke a key for good').argument('<keyId>', 'dk_…, as listed').action(revoke)
   return program
 }

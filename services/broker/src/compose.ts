@@ -138,6 +138,7 @@ function consentSettings(config: Config): ConsentSettings {
     stateKeys: [first, ...rest],
     returnUrlRules: config.returnUrlRules,
     binding: config.consentBinding,
+    openConsentsPerTenant: config.openConsentsPerTenant,
   }
 }
 

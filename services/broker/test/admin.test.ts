@@ -137,3 +137,21 @@ test('verify-audit says in words, as JSON and by its exit code whether the audit
   expect(bad.code).toBe(1)
   expect(JSON.parse(bad.stdout)).toMatchObject({ problems: [{ segment: 1, kind: 'seal_broken' }] })
 })
+
+test('a tenant is told to complete its connections, which is audited once (A5)', async () => {
+  const update = (rule: string) => admin(['tenants', 'update', 'acme', '--completion', rule])
+  const rule = async () => (await db.query(`select requires_completion from tenants where id = 'acme'`)).rows
+  expect(await update('required')).toMatchObject({ code: 0, stdout: 'completion is required for tenant acme\n' })
+  expect(await rule()).toEqual([{ requires_completion: true }])
+  expect((await update('required')).code).toBe(0)
+  expect((await update('sometimes')).code).toBe(64)
+  expect((await update('optional')).code).toBe(0)
+  expect(await rule()).toEqual([{ requires_completion: false }])
+  const { rows } = await db.query(
+    `select tenant_id, event_data from audit_events where event_type = 'tenant.updated' order by id`,
+  )
+  expect(rows).toEqual([
+    { tenant_id: 'acme', event_data: { completion: 'required' } },
+    { tenant_id: 'acme', event_data: { completion: 'optional' } },
+  ])
+})

@@ -1,12 +1,12 @@
 import { errorReasons, isErrorReason } from '@dromos/contract'
 import { createLogger, createMetricsRegistry } from '@dromos/runtime'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { digestOfSecret, formatApiKey, newApiKey } from '../src/domain/api-key.js'
 import { providerProfileSchema, secretMembers } from '../src/domain/provider-profile.js'
 import { serveMetrics } from '../src/http/metrics.js'
 import { createServer, type ServerDependencies } from '../src/http/server.js'
 import { askForConsent, connected, readTokenOf, refreshOf } from './harness/person.js'
 import type { RequestOptions } from './harness/request.js'
+import { keyFor } from './harness/tenants.js'
 import { returnUrl, startTestBroker, type TestBroker } from './harness/test-broker.js'
 import { document, media, membersOf, operations, problemsOf, resolve } from './openapi-document.js'
 
@@ -210,13 +210,4 @@ describe('answers of the running broker fit the document', () => {
   })
 })
 
-async function keyOf(role: 'agent' | 'admin'): Promise<string> {
-  const key = newApiKey()
-  const client = `cl_${role}`
-  await broker.query('insert into clients (tenant_id, id, name, roles) values ($1, $2, $2, $3)', ['default', client, [role]])
-  await broker.query(
-    'insert into client_keys (key_id, tenant_id, client_id, secret_digest) values ($1, $2, $3, $4)',
-    [key.keyId, 'default', client, digestOfSecret(key.secret)],
-  )
-  return formatApiKey(key)
-} // prettier-ignore
+const keyOf = (role: 'agent' | 'admin'): Promise<string> => keyFor(broker, 'default', [role])

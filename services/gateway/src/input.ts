@@ -8,6 +8,8 @@ export type RequestConnectionInput = Readonly<{
   returnUrl: string
   /** Values for the placeholders of a provider's URLs (a shop, a tenant); undefined asks the person. */
   variables: Readonly<Record<string, string>> | undefined
+  /** S256 of the application's verifier; the broker judges its form. */
+  completionChallenge: string | undefined
 }>
 
 // The broker stores it in a column of this width, and would name the column's own word for it.
@@ -43,7 +45,8 @@ export function parseRequestConnection(body: unknown): RequestConnectionInput {
   const provider = providerId !== undefined ? { providerId } : providerName !== undefined ? { providerName } : undefined
   if (userId === undefined || returnUrl === undefined || provider === undefined)
     throw new ServiceError('missing_fields', `missing: ${missing.join(', ')}`)
-  return { userId, returnUrl, provider, scopes, variables: readVariables(body.variables) }
+  const completionChallenge = readText(body, 'completion_challenge')
+  return { userId, returnUrl, provider, scopes, variables: readVariables(body.variables), completionChallenge }
 }
 
 type Members = { readonly [Name in keyof RequestConnectionBody | 'variables']?: unknown }

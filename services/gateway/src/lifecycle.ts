@@ -1,4 +1,4 @@
-// Owns what the v1 API does with a connection that exists: list, look, disconnect, reconnect, widen; for both edges.
+// Owns what the v1 API does with a connection that exists: complete, list, look, disconnect, reconnect, widen; for both edges.
 // Does not own its credentials (operations.ts) or authorisation: the broker decides.
 import { ServiceError } from '@dromos/contract'
 import type { BrokerAnswer } from './broker-answer.js'
@@ -55,6 +55,10 @@ export function createLifecycle(broker: BrokerClient) {
 
     reconnect: (context: CallContext, id: string, body: string | Buffer | undefined): Promise<BrokerAnswer> =>
       ask(context, 'reconnect_connection', id, 'reconnect', body),
+
+    /** Its code is good once: it is not repeated by itself. */
+    complete: (context: CallContext, id: string, body: string | Buffer | undefined): Promise<BrokerAnswer> =>
+      ask(context, 'complete_connection', id, 'complete', body),
 
     stepUp: (context: CallContext, id: string, body: string | Buffer | undefined): Promise<BrokerAnswer> =>
       ask(context, 'step_up_connection', id, 'step-up', body),

@@ -46,6 +46,7 @@ export function createOperations(broker: BrokerClient) {
           scopes: input.scopes,
           return_url: input.returnUrl,
           ...(input.variables === undefined ? {} : { variables: input.variables }),
+          completion_challenge: input.completionChallenge,
         }),
         repeat: 'once',
       })

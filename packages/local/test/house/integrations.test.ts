@@ -54,7 +54,8 @@ async function run(program: string, parameters: string[]): Promise<{ status: num
       API_URL: stack.broker.provider.apiUrl,
       POLL_SECONDS: '0.05',
     },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    // bash would take a socket for a remote shell and read its start-up files.
+    stdio: [program === process.execPath ? 'pipe' : 'ignore', 'pipe', 'pipe'],
   })
   const giveUp = setTimeout(() => child.kill('SIGKILL'), deadlineMs)
   let output = ''
@@ -62,7 +63,7 @@ async function run(program: string, parameters: string[]): Promise<{ status: num
   const read = (chunk: Buffer): void => {
     output += chunk.toString()
     const link = /Open this link: (\S+)\n/.exec(output)?.[1]
-    if (link !== undefined) consent ??= stack.consent(link)
+    if (link !== undefined) consent ??= stack.consent(link).then((result) => child.stdin?.end(`${landedAt(result)}\n`))
   }
   child.stdout?.on('data', read)
   child.stderr?.on('data', read)
@@ -73,6 +74,9 @@ async function run(program: string, parameters: string[]): Promise<{ status: num
   await consent
   return { status, output }
 }
+
+const landedAt = (result: Record<string, string>): string =>
+  `https://app.example/connected?${new URLSearchParams(result).toString()}`
 
 describe('the examples of INTEGRATIONS.md', () => {
   const apiCalls = () => stack.broker.provider.journal('api').map(({ answered }) => answered?.status)
@@ -111,6 +115,13 @@ describe('the examples of INTEGRATIONS.md', () => {
     writeFileSync(file, ts.transpile(example('ts', 'oauth'), { module: ts.ModuleKind.ES2022, target: ts.ScriptTarget.ES2022 })) // prettier-ignore
     const { status, output } = await run(process.execPath, [file])
     expect([status, output]).toEqual([0, expect.stringMatching(/A Bearer token for \d+ seconds\n$/)])
+  })
+
+  test('the TypeScript application completes the connection of its own user (A5)', async () => {
+    const file = join(directory, 'application.mjs')
+    writeFileSync(file, ts.transpile(example('ts', 'completion'), { module: ts.ModuleKind.ES2022, target: ts.ScriptTarget.ES2022 })) // prettier-ignore
+    const { status, output } = await run(process.execPath, [file])
+    expect([status, output]).toEqual([0, expect.stringMatching(/The connection of user-7 is active\n$/)])
   })
 
   testWith(hasPython, 'python3')('the Python strategies send what the broker itself would send', async () => {

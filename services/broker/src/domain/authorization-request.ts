@@ -33,6 +33,8 @@ export type AuthorizationRequest = {
   binding: ConsentBinding
   scopes: readonly string[]
   returnUrl: string
+  /** S256 (RFC 7636 section 4.2): set = what the person grants is held until the application has completed it. */
+  completionChallenge: string | undefined
   /** Values of the provider's URL placeholders; undefined while a person has to give them. */
   variables: Readonly<Record<string, string>> | undefined
   /** undefined for captures and while variables are missing. */

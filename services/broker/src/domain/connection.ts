@@ -29,6 +29,7 @@ export type ConnectionReason =
   | 'lost_rotation'
   | 'token_unusable'
   | 'disconnected'
+  | 'wrong_user'
 
 /** Key of everything that belongs to one connection; every query carries both parts. */
 export type ConnectionKey = { tenantId: string; connectionId: string }

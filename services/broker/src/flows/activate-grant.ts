@@ -7,23 +7,13 @@ import type { Provider } from '../domain/provider.js'
 import { ConsentFailure } from './consent-failure.js'
 import { originsOf } from './granted-at.js'
 import { openCredentials } from './open-credentials.js'
-import type { Activation, ActivationTarget } from './ports/connections.js'
+import type { Activation, ActivationTarget, ConsentOf } from './ports/connections.js'
 import type { Ports } from './ports/ports.js'
 
-// Owns the way from what a consent brought into its connection: captured first, judged by the caller, then swapped in.
-// First consents, reconnects and step-ups take the same way.
+// Owns the way from a judged grant into its connection. First consents, reconnects, step-ups and completions take the same
+// way. Does not own what was captured before, or holds it back: hold-grant.ts.
 
-type ActivatePorts = Pick<Ports, 'connections' | 'authorizationRequests' | 'vault' | 'report'>
-
-/** Stores what came before anything of it is judged: an authorization code works once. */
-export async function captureGrant(
-  ports: Pick<Ports, 'authorizationRequests' | 'vault'>,
-  request: AuthorizationRequest,
-  credentials: Credentials,
-): Promise<void> {
-  const context = { tenantId: request.key.tenantId, recordId: request.id, field: 'captured', version: 0 } as const
-  await ports.authorizationRequests.capture(request, ports.vault.seal(JSON.stringify(credentials), context))
-}
+export type ActivatePorts = Pick<Ports, 'connections' | 'authorizationRequests' | 'vault' | 'report'>
 
 export type JudgedGrant = { provider: Provider; credentials: Credentials; account: Account | undefined; actor: Actor }
 
@@ -36,13 +26,13 @@ const mostTries = 20
  */
 export async function activateGrant(
   ports: ActivatePorts,
-  request: AuthorizationRequest,
+  request: AuthorizationRequest & ConsentOf,
   grant: JudgedGrant,
 ): Promise<void> {
   for (let attempt = 0; attempt < mostTries; attempt++) {
     const target = await ports.connections.activationTarget(request)
     if (target === undefined) throw new ConsentFailure('disconnected', 'connection.grant_refused')
-    requireSameAccount(request, target, grant.account)
+    requireSameAccount(request, target.account, grant.account)
     if (!(await ports.connections.activate(request, target, activation(ports, request, target, grant)))) continue
     if (request.intent !== 'connect')
       await ports.report({
@@ -57,9 +47,9 @@ export async function activateGrant(
 }
 
 /** ASVS 10.5.2: a connection changes hands only when that was asked for. Without a stored account there is nothing to pin. */
-function requireSameAccount(
-  request: AuthorizationRequest,
-  { account: held }: ActivationTarget,
+export function requireSameAccount(
+  request: Pick<AuthorizationRequest, 'allowsAccountChange'>,
+  held: Pick<Account, 'issuer' | 'subject'> | undefined,
   account: Account | undefined,
 ): void {
   if (held === undefined || request.allowsAccountChange) return

@@ -4,15 +4,16 @@ import type { StaticCredentials } from '../domain/credentials.js'
 import type { Actor } from '../domain/events.js'
 import { checkReturnUrl, withResult } from '../domain/return-url.js'
 import { applyStrategy } from '../domain/strategy.js'
-import { activateGrant, captureGrant } from './activate-grant.js'
+import { captureGrant } from './captured-grant.js'
 import { ConsentFailure } from './consent-failure.js'
 import type { OpenCapture } from './describe-capture.js'
+import { settleGrant, type Settled } from './hold-grant.js'
 import type { Ports } from './ports/ports.js'
 import type { ConsentSettings } from './open-consent.js'
 
 export type CapturePorts = Pick<
   Ports,
-  'authorizationRequests' | 'connections' | 'vault' | 'credentialCheck' | 'report'
+  'authorizationRequests' | 'completions' | 'connections' | 'vault' | 'credentialCheck' | 'report'
 > & { attempts: AttemptLimit }
 
 /** Counts how often credentials of one request were shown to its provider. */
@@ -66,11 +67,12 @@ export async function captureCredentials(
   if (provider.verificationUrl !== undefined) await verify(ports, capture, values, reject)
   // 4 the one claim
   await claim(ports, capture)
+  let settled: Settled
   try {
-    // 5 seal, store, activate
+    // 5 seal, store, activate or hold
     const credentials: StaticCredentials = { type: 'static', values }
     await captureGrant(ports, request, credentials)
-    await activateGrant(ports, request, { provider, credentials, account: undefined, actor: event.actor })
+    settled = await settleGrant(ports, request, { provider, credentials, account: undefined, actor: event.actor })
   } catch (error) {
     if (error instanceof ConsentFailure)
       throw new ServiceError('consent_already_used', 'this connection is not waiting for credentials')
@@ -87,7 +89,7 @@ export async function captureCredentials(
     type: 'credentials.captured',
     data: { provider_id: provider.identity.id, is_verified: isVerified },
   })
-  return withResult(returnUrl, { status: 'success', connection_id: connectionId, provider: provider.identity.name })
+  return withResult(returnUrl, { connection_id: connectionId, provider: provider.identity.name, ...settled })
 }
 
 type Reject = (reason: 'schema' | 'provider' | 'too_many_attempts') => Promise<void>

@@ -3,8 +3,9 @@ import { mergeAnswer, type OAuthCredentials } from '../domain/credentials.js'
 import type { Actor } from '../domain/events.js'
 import type { ClientSecrets, OAuthProvider } from '../domain/provider.js'
 import { countExtraScopes, missingScopes } from '../domain/scopes.js'
-import { activateGrant, captureGrant } from './activate-grant.js'
+import { captureGrant } from './captured-grant.js'
 import { ConsentFailure } from './consent-failure.js'
+import { settleGrant } from './hold-grant.js'
 import type { Grant } from './ports/oauth.js'
 import type { Ports } from './ports/ports.js'
 import { type Recognised, tenantActor } from './recognise-callback.js'
@@ -12,12 +13,20 @@ import { verifyGrant } from './verify-grant.js'
 
 type CompletePorts = Pick<
   Ports,
-  'providers' | 'connections' | 'authorizationRequests' | 'tokenEndpoint' | 'idTokens' | 'userinfo' | 'vault' | 'report'
+  | 'providers'
+  | 'connections'
+  | 'authorizationRequests'
+  | 'completions'
+  | 'tokenEndpoint'
+  | 'idTokens'
+  | 'userinfo'
+  | 'vault'
+  | 'report'
 >
 
 /**
- * Phases 4 to 8: exchange the code once, store what came before judging it, verify, activate, report. Answers the provider's
- * name. Throws `ConsentFailure` for everything that ends the consent.
+ * Phases 4 to 8: exchange the code once, store what came before judging it, verify, activate or hold, report. Answers
+ * what the browser takes to the application. Throws `ConsentFailure` for everything that ends the consent.
  */
 export async function completeConsent(
   ports: CompletePorts,
@@ -25,7 +34,7 @@ export async function completeConsent(
   secrets: FlowSecrets,
   code: string,
   actor: Actor,
-): Promise<string> {
+): Promise<Record<string, string>> {
   const found = await ports.providers.find(request.providerId)
   const provider = found?.provider
   // A9: the endpoints are the snapshot's, so only a changed client makes the exchange pointless.
@@ -39,9 +48,10 @@ export async function completeConsent(
   const credentials = credentialsOf(provider, request, grant)
   await captureGrant(ports, request, credentials) // 5
   const account = await verifyGrant(ports, provider, request, secrets, credentials) // 6
-  await activateGrant(ports, request, { provider, credentials, account, actor: tenantActor(actor, request) }) // 7
+  const judged = { provider, credentials, account, actor: tenantActor(actor, request) }
+  const settled = await settleGrant(ports, request, judged) // 7
   await report(ports, request, credentials, actor, durationMs) // 8
-  return provider.identity.name
+  return { connection_id: request.key.connectionId, provider: provider.identity.name, ...settled }
 }
 
 async function exchange(

@@ -17,12 +17,25 @@ export async function openLink(
   return request
 }
 
+type ContinuePorts = Pick<Ports, 'now' | 'providers' | 'authorizationRequests' | 'authorization'>
+
 /**
- * Where a browser that is now bound to the request goes next: to the provider, or first to our form when the provider's
- * URLs have placeholders a person must fill.
+ * Where a browser that is now bound to the request goes next: to the provider, or first to our page when there is something
+ * to type in or to be told.
  */
 export async function continueInBrowser(
-  ports: Pick<Ports, 'now' | 'providers' | 'authorizationRequests' | 'authorization'>,
+  ports: ContinuePorts,
+  settings: ConsentSettings,
+  request: AuthorizationRequest,
+): Promise<string> {
+  return request.snapshot === undefined || request.completionChallenge !== undefined
+    ? `${settings.baseUrl}/auth/connect/${request.id}`
+    : signInUrl(ports, settings, request)
+}
+
+/** The provider's URL for this request, from where the browser comes back to the callback. */
+export async function signInUrl(
+  ports: ContinuePorts,
   settings: ConsentSettings,
   request: AuthorizationRequest,
 ): Promise<string> {

@@ -51,10 +51,14 @@ async function verified(
   }
 }
 
-/** What the page behind a link has to ask: credentials, values for URL placeholders, or nothing any more. */
+/**
+ * What the page behind a link has to ask: credentials, values for URL placeholders, whether the person wants this at all
+ * (before a consent that an application completes), or nothing any more.
+ */
 export type PageTask =
   | { kind: 'credentials'; request: AuthorizationRequest; provider: StaticProvider }
   | { kind: 'variables'; request: AuthorizationRequest; provider: OAuthProvider }
+  | { kind: 'confirmation'; request: AuthorizationRequest; provider: OAuthProvider }
   | { kind: 'nothing' }
 
 /** Decides what a person is asked. Throws `provider_not_found`, `unsupported_auth_type`. */
@@ -64,7 +68,8 @@ export async function pageTask(ports: Pick<Ports, 'providers'>, request: Authori
   // The provider's type may have been changed since the request was made.
   if (isCapture !== (provider.kind === 'static')) throw notStatic()
   if (provider.kind === 'static') return { kind: 'credentials', request, provider }
-  return request.snapshot === undefined ? { kind: 'variables', request, provider } : { kind: 'nothing' }
+  if (request.snapshot === undefined) return { kind: 'variables', request, provider }
+  return request.completionChallenge === undefined ? { kind: 'nothing' } : { kind: 'confirmation', request, provider }
 }
 
 async function providerOf(ports: Pick<Ports, 'providers'>, request: AuthorizationRequest) {

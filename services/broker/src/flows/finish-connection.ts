@@ -17,6 +17,7 @@ type FinishPorts = Pick<
   | 'providers'
   | 'connections'
   | 'authorizationRequests'
+  | 'completions'
   | 'tokenEndpoint'
   | 'idTokens'
   | 'userinfo'
@@ -54,10 +55,10 @@ export async function finishConnection(
       const reason = reasonOfError(error ?? '')
       throw new ConsentFailure(reason, 'oauth_error', { error: reason })
     }
-    // 4 to 7 exchange, capture, verify, activate
-    const name = await completeConsent(ports, request, secrets, code, callback.actor)
+    // 4 to 7 exchange, capture, verify, activate or hold
+    const result = await completeConsent(ports, request, secrets, code, callback.actor)
     // 9 redirect
-    return withResult(returnUrl, { status: 'success', connection_id: request.key.connectionId, provider: name })
+    return withResult(returnUrl, result)
   } catch (error) {
     const reason = await failConsent(ports, request, callback.actor, error)
     return withResult(returnUrl, { status: 'error', connection_id: request.key.connectionId, error: reason })

@@ -60,9 +60,30 @@ export async function revokeKey(ports: ClientPorts, operator: Operator, keyId: s
   })
 }
 
-function checkWish(wish: KeyWish): void {
-  if (!/^[a-z0-9][a-z0-9_-]{0,62}$/.test(wish.tenantId))
+export type CompletionRule = 'required' | 'optional'
+
+/**
+ * Says whether a tenant's connections have to be completed by its application (A5). Holds for consents that are asked for
+ * from now on. Throws `invalid_request`.
+ */
+export async function setCompletion(
+  ports: ClientPorts,
+  operator: Operator,
+  tenantId: string,
+  rule: CompletionRule,
+): Promise<void> {
+  checkTenant(tenantId)
+  if (!(await ports.clients.requireCompletion(tenantId, rule === 'required'))) return
+  await ports.report({ type: 'tenant.updated', actor: { ...operator, tenantId }, data: { completion: rule } })
+}
+
+function checkTenant(tenantId: string): void {
+  if (!/^[a-z0-9][a-z0-9_-]{0,62}$/.test(tenantId))
     throw new ServiceError('invalid_request', 'tenant: 1 to 63 characters of a-z, 0-9, "-" and "_"')
+}
+
+function checkWish(wish: KeyWish): void {
+  checkTenant(wish.tenantId)
   if (!/^[A-Za-z0-9][A-Za-z0-9 ._@-]{0,99}$/.test(wish.clientName))
     throw new ServiceError('invalid_request', 'client: 1 to 100 letters, digits, spaces and ._@-')
   if (wish.roles.length === 0) throw new ServiceError('invalid_request', 'role: give at least one')

@@ -6,7 +6,7 @@ import { checkReturnUrl, type ReturnUrlRule } from '../domain/return-url.js'
 import { scopesToRequest } from '../domain/scopes.js'
 import { signState, stateLifetimeMs } from '../domain/signed-state.js'
 import { checkVariables } from '../domain/url-variables.js'
-import type { NewAuthorizationRequest } from './ports/connections.js'
+import type { Admission, NewAuthorizationRequest } from './ports/connections.js'
 import type { Ports } from './ports/ports.js'
 import { prepareAuthorization } from './prepare-authorization.js'
 
@@ -23,12 +23,17 @@ export type ConsentSettings = {
   /** undefined = enforcement is switched off. */
   returnUrlRules: readonly ReturnUrlRule[] | undefined
   binding: ConsentBinding
+  /** How many consents of one tenant may wait for an answer at once. */
+  openConsentsPerTenant: number
 }
 
 export type OpenConsentPorts = Pick<Ports, 'now' | 'metadata' | 'authorization'>
 
 /** What a consent is about; `scopes` undefined asks for the provider's default. */
-export type ConsentAbout = Pick<NewAuthorizationRequest, 'key' | 'workspaceId' | 'intent' | 'allowsAccountChange'> & {
+export type ConsentAbout = Pick<
+  NewAuthorizationRequest,
+  'key' | 'workspaceId' | 'intent' | 'allowsAccountChange' | 'completionChallenge'
+> & {
   scopes: readonly string[] | undefined
   variables: Readonly<Record<string, string>>
   returnUrl: string
@@ -58,10 +63,37 @@ export async function openConsent(
     allowsAccountChange: about.allowsAccountChange,
     binding: settings.binding,
     returnUrl,
+    completionChallenge: about.completionChallenge,
     lifetimeMs: stateLifetimeMs,
+    openAtMost: settings.openConsentsPerTenant,
   }
   const state = stateOf(request, settings, ports.now())
   return { request, state, authUrl: await linkFor(ports, settings, provider, request, state) }
+}
+
+/** Throws `missing_fields`, `too_many_consents` or `disconnect_in_progress` for a consent that was not stored. */
+export function requireStored(admission: Admission): void {
+  switch (admission.kind) {
+    case 'stored':
+      return
+    case 'completion_required':
+      throw new ServiceError(
+        'missing_fields',
+        'missing: completion_challenge (this tenant completes its connections: send the S256 of a verifier you keep)',
+      )
+    case 'too_many':
+      throw new ServiceError(
+        'too_many_consents',
+        'too many people of this tenant have been asked and have not answered yet: wait until some have, or their links end',
+        { retryAfterSeconds: admission.retryAfterSeconds },
+      )
+    case 'closed':
+      throw new ServiceError(
+        'disconnect_in_progress',
+        'the connection is still being revoked at the provider: wait until its status is revoked',
+        { retryAfterSeconds: 5 },
+      )
+  }
 }
 
 /** The answer to whoever asked for the consent. */
@@ -101,7 +133,8 @@ async function linkFor(
   request: NewAuthorizationRequest,
   state: string,
 ): Promise<string> {
-  if (provider.kind === 'static' || request.snapshot === undefined)
+  // Whoever is to complete it answers for the person; the person is told for whom the consent is first.
+  if (provider.kind === 'static' || request.snapshot === undefined || request.completionChallenge !== undefined)
     return `${settings.baseUrl}/auth/connect/${request.id}`
   return settings.binding === 'browser'
     ? `${settings.baseUrl}/auth/start/${request.id}`

@@ -4,7 +4,13 @@ import type { ConnectionDetails } from '../domain/connection-details.js'
 import type { Actor } from '../domain/events.js'
 import { isConnectionId } from '../domain/ids.js'
 import type { OAuthProvider, Provider } from '../domain/provider.js'
-import { type ConsentSettings, openConsent, type OpenConsentPorts, toConsentSpec } from './open-consent.js'
+import {
+  type ConsentSettings,
+  openConsent,
+  type OpenConsentPorts,
+  requireStored,
+  toConsentSpec,
+} from './open-consent.js'
 import type { Ports } from './ports/ports.js'
 import { resolveProvider } from './resolve-provider.js'
 
@@ -17,6 +23,7 @@ export type ReconnectWish = {
   /** undefined = that of the latest consent. */
   returnUrl: string | undefined
   allowsAccountChange: boolean
+  completionChallenge: string | undefined
 }
 
 /**
@@ -42,16 +49,12 @@ export async function reconnectConnection(
     workspaceId: details.userId,
     intent: wish.scopes.kind === 'widen' ? 'step_up' : 'reconnect',
     allowsAccountChange: wish.allowsAccountChange,
+    completionChallenge: wish.completionChallenge,
     scopes,
     variables: details.variables,
     returnUrl,
   })
-  if (!(await ports.authorizationRequests.add(opened.request)))
-    throw new ServiceError(
-      'disconnect_in_progress',
-      'the connection is still being revoked at the provider: wait until its status is revoked',
-      { retryAfterSeconds: 5 },
-    )
+  requireStored(await ports.authorizationRequests.add(opened.request))
   await ports.report({
     type: 'connection.reconnect_requested',
     actor,

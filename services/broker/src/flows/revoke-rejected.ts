@@ -1,12 +1,15 @@
-import type { Credentials, OAuthCredentials } from '../domain/credentials.js'
+import type { Account } from '../domain/connection.js'
+import type { OAuthCredentials } from '../domain/credentials.js'
 import type { Actor } from '../domain/events.js'
 import type { OAuthProvider } from '../domain/provider.js'
 import { revocationDelayMs, revocationTries } from '../domain/revocation.js'
+import { openCaptured } from './captured-grant.js'
 import type { Ports } from './ports/ports.js'
 import type { RejectedGrant } from './ports/revocation.js'
 import { type Ending, endGrants } from './revoke-grant.js'
 
-// Owns what becomes of a grant that a consent brought and that nobody will use. Does not own why: finish-connection.ts.
+// Owns what becomes of a grant that a consent brought and that nobody will use. Does not own why: finish-connection.ts,
+// complete-connection.ts.
 
 export type RejectPorts = Pick<
   Ports,
@@ -33,29 +36,29 @@ export async function revokeRejected(ports: RejectPorts, rejected: RejectedGrant
 }
 
 async function endAtProvider(ports: RejectPorts, rejected: RejectedGrant): Promise<Ending> {
-  const credentials = openCaptured(ports, rejected)
+  const captured = openGranted(ports, rejected)
   const endpoints = rejected.snapshot?.endpoints
-  if (credentials === undefined || endpoints === undefined) return { kind: 'over', outcome: 'not_needed' }
+  if (captured === undefined || endpoints === undefined) return { kind: 'over', outcome: 'not_needed' }
   const found = await ports.providers.find(rejected.providerId)
   const isOurs = found?.provider.kind === 'oauth2' && found.provider.clientId === rejected.snapshot?.clientId
   if (found?.provider.kind !== 'oauth2' || !isOurs || endpoints.revocation === undefined)
     return { kind: 'over', outcome: 'unsupported' }
-  if (await isInUse(ports, found.provider, rejected, credentials)) return { kind: 'over', outcome: 'not_needed' }
+  if (await isInUse(ports, found.provider, rejected, captured)) return { kind: 'over', outcome: 'not_needed' }
   const place = { url: endpoints.revocation, audience: endpoints.issuer ?? endpoints.token }
-  return endGrants(ports, found.provider, found.secrets, place, [credentials])
+  return endGrants(ports, found.provider, found.secrets, place, [captured.credentials])
 }
 
+type GrantedCaptured = { credentials: OAuthCredentials; account: Account | undefined }
+
 /** What does not open, and what no provider granted, cannot be revoked. */
-function openCaptured(
+function openGranted(
   { vault }: Pick<RejectPorts, 'vault'>,
   { request, sealedCaptured }: RejectedGrant,
-): OAuthCredentials | undefined {
+): GrantedCaptured | undefined {
   if (sealedCaptured === undefined) return undefined
-  const { tenantId } = request.key
   try {
-    const context = { tenantId, recordId: request.id, field: 'captured', version: 0 } as const
-    const credentials = JSON.parse(vault.open(sealedCaptured, context)) as Credentials
-    return credentials.type === 'oauth2' ? credentials : undefined
+    const { credentials, account } = openCaptured(vault, request, sealedCaptured)
+    return credentials.type === 'oauth2' ? { credentials, account } : undefined
   } catch {
     return undefined
   }
@@ -69,8 +72,9 @@ async function isInUse(
   ports: RejectPorts,
   provider: OAuthProvider,
   { snapshot, isConnected }: RejectedGrant,
-  { idToken }: OAuthCredentials,
+  { credentials: { idToken }, account: judged }: GrantedCaptured,
 ): Promise<boolean> {
+  if (judged !== undefined) return ports.connections.isAccountConnected(provider.identity.id, judged)
   if (snapshot === undefined || idToken === undefined) return isConnected
   try {
     const expected = { endpoints: snapshot.endpoints, clientId: snapshot.clientId, nonce: undefined }

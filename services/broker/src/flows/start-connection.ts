@@ -2,7 +2,13 @@ import type { ConsentSpec } from '@dromos/contract'
 import type { Caller } from '../domain/caller.js'
 import type { Actor } from '../domain/events.js'
 import { newConnectionId } from '../domain/ids.js'
-import { type ConsentSettings, openConsent, type OpenConsentPorts, toConsentSpec } from './open-consent.js'
+import {
+  type ConsentSettings,
+  openConsent,
+  type OpenConsentPorts,
+  requireStored,
+  toConsentSpec,
+} from './open-consent.js'
 import type { Ports } from './ports/ports.js'
 import { resolveProvider } from './resolve-provider.js'
 
@@ -13,6 +19,8 @@ export type ConsentWish = {
   returnUrl: string
   /** Values for the provider's URL placeholders; what is missing is asked of the person. */
   variables: Readonly<Record<string, string>>
+  /** S256 of the application's verifier; undefined = the connection is active as soon as the person has consented. */
+  completionChallenge: string | undefined
 }
 
 type StartPorts = OpenConsentPorts & Pick<Ports, 'providers' | 'connections' | 'report'>
@@ -20,7 +28,8 @@ type StartPorts = OpenConsentPorts & Pick<Ports, 'providers' | 'connections' | '
 /**
  * Creates a pending connection and the link a person opens to consent. Nothing is stored when anything is wrong.
  * Throws `return_url_not_allowed`, `provider_not_found`, `provider_ambiguous`, `scope_not_allowed`, `invalid_request`,
- * `provider_misconfigured`, `provider_unavailable`, `issuer_mismatch`.
+ * `missing_fields` (the tenant asks for a challenge), `too_many_consents`, `provider_misconfigured`, `provider_unavailable`,
+ * `issuer_mismatch`.
  */
 export async function startConnection(
   ports: StartPorts,
@@ -35,7 +44,8 @@ export async function startConnection(
   const opened = await openConsent(ports, settings, provider, about)
   const { scopes, purpose } = opened.request
   const connection = { key, workspaceId: wish.workspaceId, providerId: provider.identity.id }
-  await ports.connections.create({ ...connection, createdBy: caller.clientId, requestedScopes: scopes }, opened.request)
+  const wanted = { ...connection, createdBy: caller.clientId, requestedScopes: scopes }
+  requireStored(await ports.connections.create(wanted, opened.request))
   await ports.report({
     type: 'connection.created',
     actor,

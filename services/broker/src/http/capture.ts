@@ -12,7 +12,7 @@ import { actorOf } from './guard.js'
 // Does not own what is accepted or stored (flows/capture-credentials.ts).
 
 export type CaptureDependencies = {
-  ports: Omit<CapturePorts, 'attempts'> & Pick<Ports, 'now' | 'providers' | 'metadata'>
+  ports: Omit<CapturePorts, 'attempts'> & Pick<Ports, 'now' | 'providers' | 'metadata' | 'authorization'>
   settings: ConsentSettings
 }
 

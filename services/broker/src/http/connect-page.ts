@@ -6,7 +6,7 @@ import { type FieldProblem, RefusedFields, schemaLimits } from '../domain/creden
 import type { AuthorizationRequest } from '../domain/authorization-request.js'
 import { requiredFields } from '../domain/strategy.js'
 import { captureCredentials, type CapturePorts } from '../flows/capture-credentials.js'
-import { openLink } from '../flows/continue-in-browser.js'
+import { openLink, signInUrl } from '../flows/continue-in-browser.js'
 import { pageTask, type PageTask } from '../flows/describe-capture.js'
 import type { Ports } from '../flows/ports/ports.js'
 import type { ConsentSettings } from '../flows/open-consent.js'
@@ -20,7 +20,10 @@ import { sendPage } from './pages/layout.js'
 // Owns the page behind /auth/connect: what a person is asked before or instead of a consent at the provider.
 // Does not own its look (pages/) or what is accepted (flows/).
 
-type Dependencies = { ports: CapturePorts & Pick<Ports, 'now' | 'providers' | 'metadata'>; settings: ConsentSettings }
+type Dependencies = {
+  ports: CapturePorts & Pick<Ports, 'now' | 'providers' | 'metadata' | 'authorization'>
+  settings: ConsentSettings
+}
 type Task = Exclude<PageTask, { kind: 'nothing' }>
 
 const readForms = express.urlencoded({
@@ -74,6 +77,7 @@ export function connectPageRouter({ ports, settings }: Dependencies): Router {
       const values = readForm(task.provider.credentialSchema, submitted)
       return captureCredentials(ports, settings, task, values, actorOf(response))
     }
+    if (task.kind === 'confirmation') return signInUrl(ports, settings, task.request)
     await supplyVariables(ports, settings, task.request, task.provider, submitted)
     return startOf(task.request)
   }
@@ -114,6 +118,8 @@ function showForm(
     asksFor: task.kind,
     providerName: task.provider.identity.name,
     returnHost: new URL(task.request.returnUrl).host,
+    workspace: task.request.completionChallenge === undefined ? undefined : task.request.workspaceId,
+    scopes: task.kind === 'confirmation' ? task.request.scopes : [],
     fields: fieldsOf(task),
     submitted,
     problems,
@@ -122,13 +128,19 @@ function showForm(
   sendPage(response, status, document, formTargets(settings, task))
 }
 
-const fieldsOf = (task: Task): FormField[] =>
-  task.kind === 'credentials'
-    ? credentialFields(task.provider.credentialSchema, requiredFields(task.provider.strategy))
-    : variableFields(task.provider.urlVariables)
+function fieldsOf(task: Task): FormField[] {
+  switch (task.kind) {
+    case 'credentials':
+      return credentialFields(task.provider.credentialSchema, requiredFields(task.provider.strategy))
+    case 'variables':
+      return variableFields(task.provider.urlVariables)
+    case 'confirmation':
+      return []
+  }
+}
 
 // Browsers hold form-action against the redirects after the POST as well. Credentials go here and then to the return URL;
-// with variables the way leads through the provider's sign-in, whose hosts nobody can list.
+// otherwise the way leads through the provider's sign-in, whose hosts nobody can list.
 function formTargets(settings: ConsentSettings, task: Task): string[] {
   const ours = ["'self'", new URL(settings.baseUrl).origin]
   if (task.kind === 'credentials') return [...ours, new URL(task.request.returnUrl).origin]

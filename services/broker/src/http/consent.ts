@@ -14,7 +14,7 @@ import type { Revoker } from '../flows/revocation-worker.js'
 import { type ConsentWish, startConnection } from '../flows/start-connection.js'
 import { bindBrowser, isBoundBrowser } from './browser-binding.js'
 import { actorOf, callerOf } from './guard.js'
-import { parseInput } from './input.js'
+import { completionChallenge, parseInput } from './input.js'
 
 type ConsentPorts = Pick<
   Ports,
@@ -22,6 +22,7 @@ type ConsentPorts = Pick<
   | 'providers'
   | 'connections'
   | 'authorizationRequests'
+  | 'completions'
   | 'metadata'
   | 'authorization'
   | 'tokenEndpoint'
@@ -40,6 +41,7 @@ const consentBody = z.object({
   return_url: z.string().min(1),
   scopes: z.array(scope).max(200).nullish(),
   variables: z.record(z.string().max(64), z.string().max(253)).optional(),
+  completion_challenge: completionChallenge,
 })
 
 /** For callers with a key: starting a consent. */
@@ -77,6 +79,7 @@ function parseWish(body: unknown): ConsentWish {
     scopes: input.scopes ?? undefined,
     returnUrl: input.return_url,
     variables: input.variables ?? {},
+    completionChallenge: input.completion_challenge,
   }
 }
 

@@ -1,5 +1,6 @@
 import { ServiceError } from '@dromos/contract'
-import type { z } from 'zod'
+import { z } from 'zod'
+import { isCompletionChallenge } from '../domain/completion.js'
 
 /**
  * Parses a body at the edge. Throws `missing_fields` when required members are absent, `invalid_request` naming the others;
@@ -17,6 +18,12 @@ export function parseInput<Output>(schema: z.ZodType<Output>, value: unknown): O
   const problems = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'body'}: ${issue.message}`)
   throw new ServiceError('invalid_request', problems.join('; '))
 }
+
+/** Of whoever will complete the connection; absent = nobody will. */
+export const completionChallenge = z
+  .string()
+  .refine(isCompletionChallenge, 'the S256 of your verifier: 43 characters of base64url')
+  .optional()
 
 /** A query parameter that may stand once; twice is refused (ASVS 15.3.7). */
 export function singleQuery(query: Readonly<Record<string, unknown>>, name: string): string | undefined {

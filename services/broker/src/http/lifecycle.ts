@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { requireRole } from '../domain/caller.js'
 import { listedStatuses, needsPerson, toConnectionItem } from '../domain/connection-details.js'
 import { isConnectionId, isProviderId } from '../domain/ids.js'
+import { completeConnection } from '../flows/complete-connection.js'
 import { disconnectConnection } from '../flows/disconnect-connection.js'
 import type { ConsentSettings } from '../flows/open-consent.js'
 import type { ConnectionQuery } from '../flows/ports/connections.js'
@@ -12,21 +13,32 @@ import type { Ports } from '../flows/ports/ports.js'
 import { findDetails, reconnectConnection, type ReconnectPorts } from '../flows/reconnect-connection.js'
 import type { Revoker } from '../flows/revocation-worker.js'
 import { actorOf, callerOf } from './guard.js'
-import { parseInput, singleQuery } from './input.js'
+import { completionChallenge, parseInput, singleQuery } from './input.js'
 import { readCursor, readLimit } from './paging.js'
 
-// Owns the life of a connection after its first consent: list, look, reconnect, widen, disconnect.
+// Owns the life of a connection after its first consent: complete, list, look, reconnect, widen, disconnect.
 // Does not own its credentials (connections.ts) or the person's way through a consent (consent.ts).
 
-type LifecyclePorts = ReconnectPorts & Pick<Ports, 'revocations'> & { revoker: Revoker }
+type LifecyclePorts = ReconnectPorts & Pick<Ports, 'revocations' | 'completions' | 'vault'> & { revoker: Revoker }
 
 const scope = z.string().min(1).max(256)
 const reconnectBody = z.object({
   return_url: z.string().min(1).optional(),
   scopes: z.array(scope).max(200).nullish(),
   allow_account_change: z.boolean().optional(),
+  completion_challenge: completionChallenge,
 })
-const stepUpBody = z.object({ scopes: z.array(scope).min(1).max(200), return_url: z.string().min(1).optional() })
+const stepUpBody = z.object({
+  scopes: z.array(scope).min(1).max(200),
+  return_url: z.string().min(1).optional(),
+  completion_challenge: completionChallenge,
+})
+const completeBody = z.object({
+  connect_code: z.string().min(1).max(256),
+  user_id: z.string().min(1).max(255),
+  // RFC 7636 section 4.1
+  completion_verifier: z.string().regex(/^[A-Za-z0-9._~-]{43,128}$/, '43 to 128 characters of A-Z, a-z, 0-9, -._~'),
+})
 
 /** All guarded; the tenant comes from the caller. */
 export function lifecycleRouter(ports: LifecyclePorts, settings: ConsentSettings): Router {
@@ -78,6 +90,7 @@ export function lifecycleRouter(ports: LifecyclePorts, settings: ConsentSettings
         scopes: { kind: 'renew', scopes: body.scopes ?? undefined },
         returnUrl: body.return_url,
         allowsAccountChange: body.allow_account_change ?? false,
+        completionChallenge: body.completion_challenge,
       })
       response.set('Cache-Control', 'no-store').json(spec)
     })
@@ -94,8 +107,24 @@ export function lifecycleRouter(ports: LifecyclePorts, settings: ConsentSettings
         scopes: { kind: 'widen', scopes: body.scopes },
         returnUrl: body.return_url,
         allowsAccountChange: false,
+        completionChallenge: body.completion_challenge,
       })
       response.set('Cache-Control', 'no-store').json(spec)
+    })
+    .all(refuseMethod('POST'))
+
+  router
+    .route('/connections/:connectionId/complete')
+    .post(readJson, async (request, response) => {
+      const caller = callerOf(response)
+      requireRole(caller, 'agent')
+      const body = parseInput(completeBody, request.body ?? {})
+      const details = await completeConnection(ports, caller, actorOf(response), request.params.connectionId, {
+        connectCode: body.connect_code,
+        userId: body.user_id,
+        completionVerifier: body.completion_verifier,
+      })
+      response.set('Cache-Control', 'no-store').json(toConnectionItem(details))
     })
     .all(refuseMethod('POST'))
 
@@ -106,6 +135,7 @@ const sameAgain = {
   scopes: { kind: 'renew', scopes: undefined },
   returnUrl: undefined,
   allowsAccountChange: false,
+  completionChallenge: undefined,
 } as const
 
 const pageSize = { byDefault: 50, max: 200 }

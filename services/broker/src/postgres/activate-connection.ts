@@ -9,8 +9,11 @@ import { toDate } from './view-columns.js'
 
 // A request ends once, and a disconnect ends those that began before it, also one whose code is being exchanged right now.
 // A first consent fills a connection that waits for it; only a reconnect, asked for by a caller, wakes one that has ended.
+// One that is to be completed is taken with its code and no other way, whatever the flows do (A5).
 const mayEnd = `r.finished_at is null and c.status <> 'revoking' and (c.status = 'pending' or r.intent <> 'connect')
-  and (c.disconnected_at is null or c.disconnected_at < r.created_at)`
+  and (c.disconnected_at is null or c.disconnected_at < r.created_at)
+  and case when r.completion_challenge is null then :codeDigest::bytea is null
+           else r.connect_code_digest = :codeDigest and r.connect_code_expires_at > now() end`
 
 // Connection before request, as everywhere: two statements that lock both never wait for each other in a circle.
 const heldBoth = (condition: string, ending: string): string => `
@@ -45,9 +48,10 @@ type TargetColumns = {
 
 export async function findActivationTarget(
   { knex }: Database,
-  { key, id }: ConsentOf,
+  { key, id, connectCodeDigest: codeDigest }: ConsentOf,
 ): Promise<ActivationTarget | undefined> {
-  const [row] = await query<TargetColumns>(knex, targetStatement, { ...keyBindings(key), requestId: id })
+  const bindings = { ...keyBindings(key), requestId: id, codeDigest }
+  const [row] = await query<TargetColumns>(knex, targetStatement, bindings)
   if (row === undefined) return undefined
   const { account_issuer: issuer, account_subject: subject } = row
   return {
@@ -63,7 +67,7 @@ export async function findActivationTarget(
 }
 
 const activateStatement = `
-  with ${heldBoth(`c.version = :version and c.fence = :fence and ${mayEnd}`, 'sealed_captured = null, revoke_after = null')}, activated as (
+  with ${heldBoth(`c.version = :version and c.fence = :fence and ${mayEnd}`, 'sealed_captured = null, revoke_after = null, connect_code_digest = null')}, activated as (
     update connections c
     set status = 'active', reason = null, sealed_credentials = :sealed, version = c.version + 1, fence = c.fence + 1,
         credentials_fence = c.fence + 1, expires_at = :expiresAt, refresh_expires_at = :refreshExpiresAt,
@@ -84,7 +88,7 @@ const activateStatement = `
 /** An authorization code works once, so this is as stubborn as a capture. */
 export const activate = (
   database: Database,
-  { key, id }: ConsentOf,
+  { key, id, connectCodeDigest: codeDigest }: ConsentOf,
   target: ActivationTarget,
   result: Activation,
 ): Promise<boolean> =>
@@ -92,6 +96,7 @@ export const activate = (
     const [row] = await query<{ is_active: boolean }>(lane, activateStatement, {
       ...keyBindings(key),
       requestId: id,
+      codeDigest,
       version: target.version,
       fence: target.fence,
       sealed: result.sealed,
@@ -111,7 +116,8 @@ export const activate = (
   })
 
 // A grant is live at the provider until it is revoked there; what a person typed in is nobody's but ours.
-const rejected = `sealed_captured = case when r.purpose = 'authorization' then r.sealed_captured end,
+export const rejected = `connect_code_digest = null,
+  sealed_captured = case when r.purpose = 'authorization' then r.sealed_captured end,
   revoke_after = case when r.purpose = 'authorization' and r.sealed_captured is not null then now() end`
 
 const failStatement = `

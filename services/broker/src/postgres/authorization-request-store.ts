@@ -1,4 +1,4 @@
-import type { AuthorizationRequest, ConsentBinding, FlowSnapshot } from '../domain/authorization-request.js'
+import { consentLimits } from '@dromos/contract'
 import type { AuthorizationRequestStore } from '../flows/ports/connections.js'
 import type { Vault } from '../flows/ports/vault.js'
 import { consentPatienceMs, persist } from './commit-lane.js'
@@ -6,29 +6,7 @@ import type { Database } from './database.js'
 import { openFlowSecrets, sealFlowSecrets } from './flow-secrets.js'
 import { insertRequest } from './insert-connection.js'
 import { query } from './query.js'
-
-const columns = `r.tenant_id, r.id, r.connection_id, r.workspace_id, r.provider_id, r.purpose, r.intent, r.allows_account_change,
-  r.binding, r.scopes, r.return_url,
-  r.variables, r.snapshot, r.browser_digest, r.claimed_at is not null as is_claimed, r.expires_at <= now() as is_expired`
-
-type Columns = {
-  tenant_id: string
-  id: string
-  connection_id: string
-  workspace_id: string
-  provider_id: string
-  purpose: AuthorizationRequest['purpose']
-  intent: AuthorizationRequest['intent']
-  allows_account_change: boolean
-  binding: ConsentBinding
-  scopes: string[]
-  return_url: string
-  variables: Record<string, string> | null
-  snapshot: FlowSnapshot | null
-  browser_digest: string | null
-  is_claimed: boolean
-  is_expired: boolean
-}
+import { type RequestColumns, requestColumns, toRequest } from './request-columns.js'
 
 // The lock makes parallel claimers wait; each then sees the row as the one before left it. RETURNING would show the row
 // after the update, without its secrets, so they are taken from the locked row.
@@ -54,14 +32,14 @@ export function createAuthorizationRequestStore(database: Database, vault: Vault
     (await query(knex, `${sql} returning id`, bindings)).length === 1
   return {
     async find(tenantId, id) {
-      const sql = `select ${columns} from authorization_requests r where r.tenant_id = :tenantId and r.id = :id`
-      const [row] = await query<Columns>(knex, sql, { tenantId, id })
+      const sql = `select ${requestColumns} from authorization_requests r where r.tenant_id = :tenantId and r.id = :id`
+      const [row] = await query<RequestColumns>(knex, sql, { tenantId, id })
       return row && toRequest(row)
     },
 
     async findByLink(id) {
-      const sql = `select ${columns} from authorization_requests r where r.id = :id limit 2`
-      const rows = await query<Columns>(knex, sql, { id })
+      const sql = `select ${requestColumns} from authorization_requests r where r.id = :id limit 2`
+      const rows = await query<RequestColumns>(knex, sql, { id })
       // The id is unique within a tenant only; two of 160 random bits do not meet by chance.
       return rows.length === 1 && rows[0] ? toRequest(rows[0]) : undefined
     },
@@ -106,9 +84,9 @@ export function createAuthorizationRequestStore(database: Database, vault: Vault
         await query(
           lane,
           // Whoever judges it is done long before the ten minutes, or has died and left a live grant behind.
-          `update authorization_requests set sealed_captured = :sealed, revoke_after = now() + interval '10 minutes'
+          `update authorization_requests set sealed_captured = :sealed, revoke_after = now() + make_interval(secs => :dropSeconds)
            where tenant_id = :tenantId and id = :id`,
-          { tenantId: request.key.tenantId, id: request.id, sealed },
+          { tenantId: request.key.tenantId, id: request.id, sealed, dropSeconds: consentLimits.uncompletedMs / 1000 },
         )
       }),
 
@@ -121,21 +99,3 @@ export function createAuthorizationRequestStore(database: Database, vault: Vault
     },
   }
 }
-
-const toRequest = (row: Columns): AuthorizationRequest => ({
-  id: row.id,
-  key: { tenantId: row.tenant_id, connectionId: row.connection_id },
-  workspaceId: row.workspace_id,
-  providerId: row.provider_id,
-  purpose: row.purpose,
-  intent: row.intent,
-  allowsAccountChange: row.allows_account_change,
-  binding: row.binding,
-  scopes: row.scopes,
-  returnUrl: row.return_url,
-  variables: row.variables ?? undefined,
-  snapshot: row.snapshot ?? undefined,
-  browserDigest: row.browser_digest ?? undefined,
-  isClaimed: row.is_claimed,
-  isExpired: row.is_expired,
-})

@@ -65,6 +65,18 @@ export function createClientStore(database: Database, now: () => Date): ClientSt
       cache.forget(key.keyId) // it may be remembered as unknown
     },
 
+    async requireCompletion(tenantId, isRequired) {
+      const rows = await query(
+        knex,
+        `insert into tenants as t (id, name, requires_completion) values (:tenantId, :tenantId, :isRequired)
+         on conflict (id) do update set requires_completion = excluded.requires_completion
+           where t.requires_completion <> excluded.requires_completion
+         returning id`,
+        { tenantId, isRequired },
+      )
+      return rows.length === 1
+    },
+
     async listKeys(tenantId) {
       const rows = await query<ListedColumns>(
         knex,

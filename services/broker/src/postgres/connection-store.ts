@@ -14,7 +14,7 @@ const statusRead = `
   select ${viewColumns}, c.status in ('attention', 'failed', 'revoked') and exists (
     select 1 from authorization_requests r
     where r.tenant_id = c.tenant_id and r.connection_id = c.id and r.finished_at is null and r.expires_at > now()
-      and (r.claimed_at is null or r.claimed_at > now() - interval '30 seconds')) as is_reconnecting
+      and (r.claimed_at is null or r.claimed_at > now() - interval '30 seconds' or r.connect_code_expires_at > now())) as is_reconnecting
   from connections c where c.tenant_id = $1 and c.id = $2`
 
 const credentialsRead = `

@@ -4,6 +4,7 @@ import { createAuditStore } from './audit-store.js'
 import { createAuthorizationRequestStore } from './authorization-request-store.js'
 import { createClientStore } from './client-store.js'
 import { createConnectionStore } from './connection-store.js'
+import { createCompletionStore } from './completion-store.js'
 import type { Database } from './database.js'
 import { mapErrors } from './database-errors.js'
 import { createIdempotencyStore } from './idempotency-store.js'
@@ -21,6 +22,7 @@ export type Stores = Pick<
   | 'providers'
   | 'connections'
   | 'authorizationRequests'
+  | 'completions'
   | 'leases'
   | 'revocations'
   | 'rejectedGrants'
@@ -44,6 +46,7 @@ export function createStores(options: { database: Database; vault: Vault; now: (
     providers: createProviderStore(database, vault),
     connections: createConnectionStore(database, vault),
     authorizationRequests: createAuthorizationRequestStore(database, vault),
+    completions: createCompletionStore(database),
     leases: { ...createLeaseStore(database, liveness), ...createOrphanStore(database) },
     revocations: createRevocationStore(database),
     rejectedGrants: createRejectedGrantStore(database),

@@ -17,7 +17,7 @@ const statements: Readonly<Record<HousekeepingTask, string>> = {
     ['tenant_id', 'client_id', 'key_digest'],
     `created_at < now() - interval '24 hours' and :days::int >= 0`,
   ),
-  consents: deletion('authorization_requests', ['tenant_id', 'id'], isOld('expires_at')),
+  consents: deletion('authorization_requests', ['tenant_id', 'id'], `${isOld('expires_at')} and revoke_after is null`),
   abandoned_connections: deletion(
     'connections',
     ['tenant_id', 'id'],

@@ -1,4 +1,5 @@
 import type { RevocationStore } from '../flows/ports/revocation.js'
+import { rejected } from './activate-connection.js'
 import type { Database } from './database.js'
 import { keyBindings, query } from './query.js'
 
@@ -13,7 +14,7 @@ const beginStatement = `
     for update
   ), closed as (
     update authorization_requests r
-    set claimed_at = coalesce(r.claimed_at, now()), finished_at = now(), sealed_secrets = null, sealed_captured = null
+    set claimed_at = coalesce(r.claimed_at, now()), finished_at = now(), sealed_secrets = null, ${rejected}
     from held where r.tenant_id = held.tenant_id and r.connection_id = held.id and r.finished_at is null
       and held.status not in ('revoking', 'revoked')
   ), begun as (

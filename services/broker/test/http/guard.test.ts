@@ -52,6 +52,7 @@ async function guarded(records: readonly KeyRecord[], settings: Partial<GuardSet
           },
           ensureClient: () => Promise.reject(new Error('not asked for')),
           addKey: () => Promise.reject(new Error('not asked for')),
+          requireCompletion: () => Promise.reject(new Error('not asked for')),
           listKeys: () => Promise.reject(new Error('not asked for')),
           revokeKey: () => Promise.reject(new Error('not asked for')),
         },

@@ -13,7 +13,7 @@ const expire = (id: string): Promise<unknown> =>
 
 describe('an authorization request', () => {
   test('comes back as it was stored', async () => {
-    const { secrets, lifetimeMs: _lifetime, ...request } = await givenPending(stores)
+    const { secrets, lifetimeMs: _lifetime, openAtMost: _limit, ...request } = await givenPending(stores)
     const expected = { ...request, browserDigest: undefined, isClaimed: false, isExpired: false }
     expect(await stores.authorizationRequests.find('default', request.id)).toEqual(expected)
     expect(await stores.authorizationRequests.findByLink(request.id)).toEqual(expected)

@@ -112,7 +112,9 @@ export const authorizationRequest = (members: Partial<NewAuthorizationRequest> =
     expectsIdToken: true,
   },
   secrets: { codeVerifier: 'canary-code-verifier', nonce: 'canary-nonce' },
+  completionChallenge: undefined,
   lifetimeMs: 600_000,
+  openAtMost: 1_000,
   ...members,
 })
 

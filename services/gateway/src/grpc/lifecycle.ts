@@ -20,6 +20,10 @@ export function lifecycleMethods(lifecycle: Lifecycle, wrap: Unary['wrap']): Unt
     DisconnectConnection: wrap(async (context, request) => ({
       message: toConnection(readJsonObject(await lifecycle.disconnect(context, connectionIdOf(request)))),
     })),
+    CompleteConnection: wrap(async (context, request) => {
+      const answer = await lifecycle.complete(context, connectionIdOf(request), JSON.stringify(bodyOf(request)))
+      return { message: toConnection(readJsonObject(answer)) }
+    }),
     ReconnectConnection: wrap(async (context, request) => {
       const { allow_account_change, ...body } = bodyOf(request)
       const change = allow_account_change === true ? { allow_account_change } : {}

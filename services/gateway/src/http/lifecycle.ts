@@ -39,19 +39,20 @@ export function lifecycleRoutes(lifecycle: Lifecycle, contexts: ContextReader): 
         relayJson(response, await lifecycle.disconnect(context, parseConnectionId(request.params.connection_id)))
       },
     },
-    ...(['reconnect', 'step-up'] as const).map((verb): Route => ({
+    ...(['reconnect', 'step-up', 'complete'] as const).map((verb): Route => ({
       method: 'POST',
       path: `${path}/${verb}`,
       body: readBytes,
       async handle(request, response) {
         const context = contexts.caller(request, response)
         const id = parseConnectionId(request.params.connection_id)
-        const ask = verb === 'reconnect' ? lifecycle.reconnect : lifecycle.stepUp
-        relayJson(response, await ask(context, id, bodyOf(request)))
+        relayJson(response, await lifecycle[operationOf[verb]](context, id, bodyOf(request)))
       },
     })),
   ]
 }
+
+const operationOf = { reconnect: 'reconnect', 'step-up': 'stepUp', complete: 'complete' } as const
 
 function readFilters(request: Request): ListFilters {
   const entries = listFilters.flatMap((name) => {

@@ -23,6 +23,7 @@ export type Edge = {
   disconnect(id: string, options?: CallOptions): Promise<Outcome>
   reconnect(id: string, body: Record<string, unknown>, options?: CallOptions): Promise<Outcome>
   stepUp(id: string, body: Record<string, unknown>, options?: CallOptions): Promise<Outcome>
+  complete(id: string, body: Record<string, unknown>, options?: CallOptions): Promise<Outcome>
   close(): void
 }
 
@@ -75,6 +76,7 @@ export function httpEdge(gateway: TestGateway, defaultKey: string): Edge {
     disconnect: async (id, options = {}) => filled(await call('DELETE', one, id, options)),
     reconnect: (id, body, options = {}) => call('POST', `${one}/reconnect`, id, options, body),
     stepUp: (id, body, options = {}) => call('POST', `${one}/step-up`, id, options, body),
+    complete: async (id, body, options = {}) => filled(await call('POST', `${one}/complete`, id, options, body)),
     close: () => undefined,
   }
 }
@@ -163,6 +165,8 @@ export function grpcEdge(gateway: TestGateway, defaultKey: string, service: stri
       filled(await call('DisconnectConnection', byId(id), options, readConnection)),
     reconnect: (id, body, options = {}) => call('ReconnectConnection', { ...byId(id), ...body }, options, readConsent),
     stepUp: (id, body, options = {}) => call('StepUpConnection', { ...byId(id), ...body }, options, readConsent),
+    complete: async (id, body, options = {}) =>
+      filled(await call('CompleteConnection', { ...byId(id), ...body }, options, readConnection)),
     close: () => rpc.close(),
   }
 }

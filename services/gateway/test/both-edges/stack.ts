@@ -1,6 +1,7 @@
 import { createKey } from '../../../broker/src/flows/manage-clients.js'
 import { createClientStore } from '../../../broker/src/postgres/client-store.js'
 import { openDatabase } from '../../../broker/src/postgres/database.js'
+import { openAndConfirm } from '../../../broker/test/harness/completion.js'
 import { comeBack, openLink, resultOf } from '../../../broker/test/harness/person.js'
 import { request, type RequestOptions } from '../../../broker/test/harness/request.js'
 import { operatorKey, startTestBroker, type TestBroker } from '../../../broker/test/harness/test-broker.js'
@@ -41,7 +42,8 @@ export async function startStack(): Promise<Stack> {
     strangerKey,
     browser,
     async consent(authUrl, decide = 'approve') {
-      const { location, cookie } = await openLink(browser, authUrl)
+      const open = authUrl.includes('/auth/connect/') ? openAndConfirm : openLink
+      const { location, cookie } = await open(browser, authUrl)
       return resultOf(await comeBack(browser, await broker.provider[decide](location), cookie))
     },
     async close() {

@@ -17,6 +17,8 @@ export type ClientStore = {
     clientId: string,
     key: { keyId: string; secretDigest: Buffer; expiresAt: Date | undefined },
   ): Promise<void>
+  /** Creates the tenant when it is new. False when it already is as asked. Consents that are under way keep their way. */
+  requireCompletion(tenantId: string, isRequired: boolean): Promise<boolean>
   listKeys(tenantId: string | undefined): Promise<ListedKey[]>
   /** Throws `key_not_found`. */
   revokeKey(keyId: string): Promise<void>

@@ -22,7 +22,19 @@ export type NewConnection = {
 export type NewAuthorizationRequest = Omit<AuthorizationRequest, 'browserDigest' | 'isClaimed' | 'isExpired'> & {
   secrets: FlowSecrets | undefined
   lifetimeMs: number
+  /** It is not stored while the tenant has this many consents that nobody has answered yet. */
+  openAtMost: number
 }
+
+/**
+ * What became of a new consent. `completion_required`: the tenant asks for a challenge. `too_many`: the tenant's limit.
+ * `closed`: the connection does not exist, or is being revoked.
+ */
+export type Admission =
+  | { kind: 'stored' }
+  | { kind: 'completion_required' }
+  | { kind: 'too_many'; retryAfterSeconds: number }
+  | { kind: 'closed' }
 
 /** What the hot read sees: one indexed SELECT, nothing more. */
 export type CredentialsRow = ConnectionView & {
@@ -37,7 +49,7 @@ export type CredentialsRow = ConnectionView & {
 
 export type ConnectionStore = {
   /** Connection and authorization request in one transaction: both or neither. */
-  create(connection: NewConnection, request: NewAuthorizationRequest): Promise<void>
+  create(connection: NewConnection, request: NewAuthorizationRequest): Promise<Admission>
   /** Status only; never touches ciphertext. undefined for unknown and for foreign ids alike. */
   view(key: ConnectionKey): Promise<ConnectionView | undefined>
   readCredentials(key: ConnectionKey): Promise<CredentialsRow | undefined>
@@ -46,7 +58,8 @@ export type ConnectionStore = {
   /**
    * Puts a judged grant into its connection in one statement: status `active`, version and fence one higher, lease free,
    * attempt `idle`, so that a refresh of the former grant that is under way finds its fence lost. False when version or fence
-   * moved since `activationTarget`, or the connection was disconnected. A lost acknowledgement is safe to repeat from there.
+   * moved since `activationTarget`, the connection was disconnected, or the consent is held and this is not its code (in time,
+   * once). A lost acknowledgement is safe to repeat from there.
    */
   activate(request: ConsentOf, target: ActivationTarget, result: Activation): Promise<boolean>
   /**
@@ -62,8 +75,11 @@ export type ConnectionStore = {
   list(query: ConnectionQuery): Promise<ConnectionDetails[]>
 }
 
-/** Names a consent: its authorization request and the connection it is for. */
-export type ConsentOf = { id: string; key: ConnectionKey }
+/**
+ * Names a consent: its authorization request and the connection it is for; `connectCodeDigest` (SHA-256) opens one that is
+ * held for its completion.
+ */
+export type ConsentOf = { id: string; key: ConnectionKey; connectCodeDigest?: Buffer }
 
 export type ActivationTarget = {
   version: number
@@ -106,8 +122,8 @@ export type Activation = CapturedCredentials & {
 }
 
 export type AuthorizationRequestStore = {
-  /** A further consent of a connection; false when that does not exist or is being revoked. */
-  add(request: NewAuthorizationRequest): Promise<boolean>
+  /** A further consent of a connection. */
+  add(request: NewAuthorizationRequest): Promise<Admission>
   /**
    * Keeps what a consent brought until it was judged; `activate` removes it, `fail` leaves it to be revoked. Uses the reserved commit lane and
    * retries while the database is away. Safe to repeat.

@@ -1,5 +1,6 @@
 import type { AuditStore, Report } from './audit.js'
 import type { ClientStore, IdempotencyStore } from './clients.js'
+import type { CompletionStore } from './completions.js'
 import type { AuthorizationRequestStore, ConnectionStore } from './connections.js'
 import type {
   AuthorizationUrls,
@@ -25,6 +26,7 @@ export type Ports = {
   providers: ProviderStore
   connections: ConnectionStore
   authorizationRequests: AuthorizationRequestStore
+  completions: CompletionStore
   leases: LeaseStore
   schedule: ScheduleStore
   usage: Usage

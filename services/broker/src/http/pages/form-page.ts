@@ -6,10 +6,14 @@ import { renderPage } from './layout.js'
 
 export type FormPage = {
   /** What the page asks for decides its words. */
-  asksFor: 'credentials' | 'variables'
+  asksFor: 'credentials' | 'variables' | 'confirmation'
   providerName: string
   /** Host of the application the person returns to. */
   returnHost: string
+  /** Whom the application asked for, in its own words; shown where the application will complete the connection. */
+  workspace: string | undefined
+  /** What the provider will be asked for. */
+  scopes: readonly string[]
   fields: readonly FormField[]
   /** What was submitted; secret values of it are not shown again. */
   submitted: Readonly<Record<string, unknown>>
@@ -25,7 +29,7 @@ export function renderFormPage(page: FormPage): string {
     title: page.problems.length > 0 ? `Error: ${title}` : title,
     heading: title,
     main: html`
-      ${introduction(page)} ${summary(page, fields)}
+      ${introduction(page)} ${forWhom(page)} ${summary(page, fields)}
       <form method="post" autocomplete="off">
         <input type="hidden" name="_csrf" value="${page.csrfToken}" />
         ${fields.map(renderField)}
@@ -49,13 +53,31 @@ function showField(page: FormPage, field: FormField, index: number): ShownField 
   }
 }
 
-const introduction = (page: FormPage): Html =>
-  page.asksFor === 'credentials'
-    ? html`<p>The application at <strong>${page.returnHost}</strong> asks to use your ${page.providerName} account.</p>`
-    : html`<p>
-        Before you sign in to ${page.providerName} for <strong>${page.returnHost}</strong>, tell us where your account
-        is.
-      </p>`
+function introduction({ asksFor, returnHost, providerName }: FormPage): Html {
+  if (asksFor === 'variables')
+    return html`<p>
+      Before you sign in to ${providerName} for <strong>${returnHost}</strong>, tell us where your account is.
+    </p>`
+  return html`<p>The application at <strong>${returnHost}</strong> asks to use your ${providerName} account.</p>`
+}
+
+/** A link can be sent on: whoever reads this can tell whether it was meant for them (A5). */
+function forWhom({ workspace, scopes, asksFor }: FormPage): Html | undefined {
+  if (workspace === undefined) return undefined
+  const asked = scopes.map((scope) => html`<li><code>${scope}</code></li>`)
+  return html`<p>
+      It will be connected to <strong>${workspace}</strong> there. If that is not you, or somebody sent you this link,
+      close this page.
+    </p>
+    ${
+      asksFor === 'confirmation' && asked.length > 0
+        ? html`<p>It asks for:</p>
+            <ul>
+              ${asked}
+            </ul>`
+        : undefined
+    }`
+}
 
 const promise = (page: FormPage): string =>
   page.asksFor === 'credentials'

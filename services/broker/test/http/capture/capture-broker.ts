@@ -18,6 +18,7 @@ import { assignActor } from '../../../src/http/guard.js'
 import { answerBrowserErrors } from '../../../src/http/pages/error-page.js'
 import { createOAuth } from '../../../src/oauth/create-oauth.js'
 import { createAuthorizationRequestStore } from '../../../src/postgres/authorization-request-store.js'
+import { createCompletionStore } from '../../../src/postgres/completion-store.js'
 import { createConnectionStore } from '../../../src/postgres/connection-store.js'
 import { openDatabase } from '../../../src/postgres/database.js'
 import { createProviderStore } from '../../../src/postgres/provider-store.js'
@@ -70,6 +71,7 @@ export async function startCaptureBroker(options: { baseUrl?: string; binding?: 
     providers: createProviderStore(database, vault),
     connections: createConnectionStore(database, vault),
     authorizationRequests: createAuthorizationRequestStore(database, vault),
+    completions: createCompletionStore(database),
     idempotency: { once: () => Promise.reject(new Error('not used by a browser')) },
     revoker: { revokeNow: nothing, revokeRejected: nothing, drain: nothing },
     report: async (event: BrokerEvent) => void events.push(event),
@@ -81,6 +83,7 @@ export async function startCaptureBroker(options: { baseUrl?: string; binding?: 
     stateKeys: [randomBytes(32)],
     returnUrlRules: ['app.example.com'].flatMap((rule) => parseReturnUrlRule(rule) ?? []),
     binding: options.binding ?? 'browser',
+    openConsentsPerTenant: 1_000,
   }
   const app = express()
   app.set('query parser', 'simple')
@@ -110,7 +113,14 @@ export async function startCaptureBroker(options: { baseUrl?: string; binding?: 
       }),
     /** An agent asks for a connection with it. */
     async start(providerId: string, returnUrl = 'https://app.example.com/done?tab=1'): Promise<StartedCapture> {
-      const wish = { workspaceId: 'w1', provider: { id: providerId }, scopes: undefined, returnUrl, variables: {} }
+      const wish = {
+        workspaceId: 'w1',
+        provider: { id: providerId },
+        scopes: undefined,
+        returnUrl,
+        variables: {},
+        completionChallenge: undefined,
+      }
       const spec = await startConnection(ports, settings, caller, actor, wish)
       return {
         connectionId: spec.connection_id,
