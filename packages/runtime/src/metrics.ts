@@ -9,5 +9,23 @@ export function createMetricsRegistry(): MetricsRegistry {
   return registry
 }
 
+/**
+ * Remembers the child of a metric for each combination of labels: finding it by its labels costs more than moving it. The
+ * labels must be bounded, as those of every metric.
+ */
+export function rememberChildren<Labels extends string[], Child>(
+  make: (...labels: Labels) => Child,
+): (...labels: Labels) => Child {
+  const children = new Map<string, Child>()
+  return (...labels) => {
+    const key = labels.join('\n')
+    const known = children.get(key)
+    if (known !== undefined) return known
+    const child = make(...labels)
+    children.set(key, child)
+    return child
+  }
+}
+
 /** Seconds; the buckets of the v1 contract. */
 export const durationBucketsSeconds = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10]

@@ -1,4 +1,10 @@
-import { durationBucketsSeconds, type FinishedRequest, type Logger, type MetricsRegistry } from '@dromos/runtime'
+import {
+  durationBucketsSeconds,
+  type FinishedRequest,
+  type Logger,
+  type MetricsRegistry,
+  rememberChildren,
+} from '@dromos/runtime'
 import client from 'prom-client'
 import type { AuditEntry, BrokerEvent, EventType } from './domain/events.js'
 import type { AuditStore, Report } from './flows/ports/audit.js'
@@ -62,7 +68,7 @@ export function createReporting(options: {
   return {
     report,
     observeRequest: ({ method, route, status, durationSeconds }) =>
-      metrics.requests.observe({ method, route, status: String(status) }, durationSeconds),
+      metrics.request(method, route, String(status)).observe(durationSeconds),
     countHandled: (task, rows) => metrics.housekeeping.inc({ task }, rows),
     observeDiscovery: (result, seconds) => {
       metrics.discoveries.inc({ result })
@@ -113,10 +119,17 @@ function createMetrics(registry: MetricsRegistry) {
   const integrity = counter('vault_integrity_errors_total', 'Ciphertexts that did not open')
   const events = counter('broker_events_total', 'Everything reported, by event type', ['type'])
   for (const status of ['success', 'error']) exchanges.inc({ status }, 0)
+  const event = rememberChildren((type) => events.labels(type))
+  const read = rememberChildren((provider, hasIdToken) => reads.labels(provider, hasIdToken))
+  const requests = histogram('http_request_duration_seconds', 'HTTP requests by route and status', [
+    'method',
+    'route',
+    'status',
+  ])
 
   // Labels: provider ids are bounded by the registry of providers; every other label is a closed vocabulary.
   const count = ({ type, data = {} }: BrokerEvent): void => {
-    events.inc({ type })
+    event(type).inc()
     const provider = String(data.provider_id ?? 'unknown')
     if (type === 'connection.created') {
       consents.inc()
@@ -126,7 +139,7 @@ function createMetrics(registry: MetricsRegistry) {
       observeMs(exchangeSeconds, data.duration_ms)
       if (data.has_id_token === true) idTokens.inc()
     } else if (type === 'token_exchange_failed') exchanges.inc({ status: 'error' })
-    else if (type === 'token_retrieved') reads.inc({ provider, has_id_token: String(data.has_id_token === true) })
+    else if (type === 'token_retrieved') read(provider, String(data.has_id_token === true)).inc()
     else if (type === 'token_refreshed') {
       refreshes.inc({ outcome: 'success' })
       observeMs(refreshSeconds, data.duration_ms)
@@ -149,11 +162,7 @@ function createMetrics(registry: MetricsRegistry) {
       'oidc_verification_duration_seconds',
       'Duration of successful id_token verifications',
     ),
-    requests: histogram('http_request_duration_seconds', 'HTTP requests by route and status', [
-      'method',
-      'route',
-      'status',
-    ]),
+    request: rememberChildren((method, route, status) => requests.labels(method, route, status)),
   }
 }
 

@@ -1,7 +1,7 @@
 // Owns the gateway's own metrics: every counter and histogram is made and moved here and nowhere else.
 // Does not own log lines of requests (runtime's logRequests and grpc/server.ts) or process metrics (runtime).
 import type { ErrorReason } from '@dromos/contract'
-import { createMetricsRegistry, durationBucketsSeconds, type MetricsRegistry } from '@dromos/runtime'
+import { createMetricsRegistry, durationBucketsSeconds, rememberChildren, type MetricsRegistry } from '@dromos/runtime'
 import { Counter, Gauge, Histogram } from 'prom-client'
 
 export type Edge = 'http' | 'grpc'
@@ -47,10 +47,9 @@ export function createReporting(): Reporting {
     buckets: durationBucketsSeconds,
     registers,
   })
-  // Looking a child up by its labels costs more than moving it; the number of children is bounded as the labels are.
-  const requestChild = remember((edge, route, status) => requests.labels(edge, route, status))
-  const durationChild = remember((edge, route) => durations.labels(edge, route))
-  const brokerChild = remember((operation, outcome) => brokerCalls.labels(operation, outcome))
+  const requestChild = rememberChildren((edge, route, status) => requests.labels(edge, route, status))
+  const durationChild = rememberChildren((edge, route) => durations.labels(edge, route))
+  const brokerChild = rememberChildren((operation, outcome) => brokerCalls.labels(operation, outcome))
   const inFlightOf = { http: inFlight.labels('http'), grpc: inFlight.labels('grpc') }
   return {
     registry,
@@ -61,17 +60,5 @@ export function createReporting(): Reporting {
       durationChild(edge, route).observe(durationSeconds)
     },
     brokerCalled: (operation, outcome, durationSeconds) => brokerChild(operation, outcome).observe(durationSeconds),
-  }
-}
-
-function remember<Labels extends string[], Child>(make: (...labels: Labels) => Child): (...labels: Labels) => Child {
-  const children = new Map<string, Child>()
-  return (...labels) => {
-    const key = labels.join('\n')
-    const known = children.get(key)
-    if (known !== undefined) return known
-    const child = make(...labels)
-    children.set(key, child)
-    return child
   }
 }

@@ -16,12 +16,27 @@ export function parseNetworks(cidrs: readonly string[]): { networks: Networks; i
       invalid.push(cidr)
     else list.addSubnet(address, bits, family)
   }
-  const contains = (address: string): boolean => {
+  const judge = (address: string): boolean => {
     const plain = plainAddress(address)
     const family = familyOf(plain)
     return family !== undefined && list.check(plain, family)
   }
-  return { networks: { contains }, invalid }
+  return { networks: { contains: cidrs.length === 0 ? () => false : remembering(judge) }, invalid }
+}
+
+const rememberedAddresses = 1_000
+
+// Asked several times for every request, nearly always about the same few addresses.
+function remembering(judge: (address: string) => boolean): (address: string) => boolean {
+  const verdicts = new Map<string, boolean>()
+  return (address) => {
+    const known = verdicts.get(address)
+    if (known !== undefined) return known
+    const verdict = judge(address)
+    if (verdicts.size >= rememberedAddresses) verdicts.clear()
+    verdicts.set(address, verdict)
+    return verdict
+  }
 }
 
 /**
@@ -35,6 +50,7 @@ export function clientAddress(
   trusted: Networks,
 ): string {
   let address = plainAddress(socketAddress ?? '')
+  if (!trusted.contains(address)) return address
   const hops = (forwardedFor ?? '').split(',')
   while (trusted.contains(address) && hops.length > 0) {
     const hop = plainAddress((hops.pop() ?? '').trim())

@@ -1,11 +1,11 @@
-import { randomBytes } from 'node:crypto'
+import { randomUUID } from 'node:crypto'
 import type { Request, RequestHandler, Response } from 'express'
 
 const acceptable = /^[A-Za-z0-9._-]{8,64}$/
 
 /** The id a caller gave when it is well-formed, else a new one. */
 export const chooseRequestId = (given: string | undefined): string =>
-  given !== undefined && acceptable.test(given) ? given : randomBytes(12).toString('base64url')
+  given !== undefined && acceptable.test(given) ? given : randomUUID()
 
 /** Accepts a well-formed `X-Request-Id` or makes one, and echoes it. Anything else in the header is ignored, not logged. */
 export const assignRequestId: RequestHandler = (request, response, next) => {

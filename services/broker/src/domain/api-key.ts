@@ -1,4 +1,4 @@
-import { createHash, randomInt, timingSafeEqual } from 'node:crypto'
+import { hash, randomInt, timingSafeEqual } from 'node:crypto'
 import type { ApiKey } from './caller.js'
 
 const lowerCase = '0123456789abcdefghijklmnopqrstuvwxyz'
@@ -17,7 +17,7 @@ export const formatApiKey = (key: ApiKey): string => `${key.keyId}_${key.secret}
  * What is stored of a secret: its SHA-256, 32 bytes. A slow password hash would add nothing against 256 random bits
  * (ASVS 11.4.1, 11.5.1).
  */
-export const digestOfSecret = (secret: string): Buffer => createHash('sha256').update(secret).digest()
+export const digestOfSecret = (secret: string): Buffer => hash('sha256', secret, 'buffer')
 
 /** Compares two digests in constant time. */
 export const isSameDigest = (one: Buffer, other: Buffer): boolean =>

@@ -1,5 +1,5 @@
 import { ServiceError } from '@dromos/contract'
-import { readJson, refuseMethod } from '@dromos/runtime'
+import { readJson, refuseMethod, sendJson } from '@dromos/runtime'
 import { Router } from 'express'
 import { z } from 'zod'
 import { requireRole } from '../domain/caller.js'
@@ -29,7 +29,7 @@ export function connectionsRouter(ports: ConnectionPorts): Router {
       if (!isConnectionId(connectionId)) throw new ServiceError('invalid_connection_id', 'not a connection id')
       const view = await ports.connections.view({ tenantId: caller.tenantId, connectionId })
       if (view === undefined) throw new ServiceError('connection_not_found', 'no such connection')
-      response.set('Cache-Control', 'no-store').json({ ...describeConnection(view), reason: view.reason ?? null })
+      sendJson(response, 200, { ...describeConnection(view), reason: view.reason ?? null })
     })
     .all(refuseMethod('GET'))
 
@@ -40,7 +40,7 @@ export function connectionsRouter(ports: ConnectionPorts): Router {
       requireRole(caller, 'agent')
       const minTtlMs = minTtl(singleQuery(request.query, 'min_ttl'))
       const payload = await readToken(ports, caller, actorOf(response), request.params.connectionId, { minTtlMs })
-      response.set({ 'Cache-Control': 'no-store', Pragma: 'no-cache' }).json(payload)
+      sendJson(response, 200, payload)
     })
     .all(refuseMethod('GET'))
 
@@ -53,7 +53,7 @@ export function connectionsRouter(ports: ConnectionPorts): Router {
       const body = parseInput(refreshBody, request.body ?? {})
       const options = { ifVersion: body.if_version }
       const payload = await refreshNow(ports, caller, actorOf(response), request.params.connectionId, options)
-      response.set({ 'Cache-Control': 'no-store', Pragma: 'no-cache' }).json(payload)
+      sendJson(response, 200, payload)
     })
     .all(refuseMethod('POST'))
 

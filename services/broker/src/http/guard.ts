@@ -2,7 +2,7 @@
 // Does not own roles per route (domain/caller.ts, called by each route) or how a key is proven (flows/).
 import { isIP } from 'node:net'
 import { ServiceError, toServiceError, type ErrorReason } from '@dromos/contract'
-import { clientAddress, parseNetworks, requestIdOf, type Networks } from '@dromos/runtime'
+import { clientAddress, headerValues, parseNetworks, requestIdOf, type Networks } from '@dromos/runtime'
 import type { Request, RequestHandler, Response } from 'express'
 import { parseApiKey, type Caller } from '../domain/caller.js'
 import type { Actor } from '../domain/events.js'
@@ -18,9 +18,8 @@ export type GuardSettings = {
   trustedProxies: readonly string[]
 }
 
-// Not `response.locals`, where everything is `any`.
-const callers = new WeakMap<Response, Caller>()
-const actors = new WeakMap<Response, Actor>()
+/** What the guard found, as the rest of a request knows it: the one place that gives `response.locals` a type. */
+const foundFor = (response: Response): { caller?: Caller; actor?: Actor } => response.locals
 
 type GuardPorts = Pick<Ports, 'clients' | 'now' | 'report'>
 
@@ -39,11 +38,11 @@ export function guard(settings: GuardSettings, ports: GuardPorts): RequestHandle
       if (allowed?.contains(peerAddress) === false)
         throw new ServiceError('access_denied', 'calls from this address are not allowed')
       refuseKeyInQuery(request)
-      const { 'x-api-key': apiKeys = [], authorization: authorizations = [] } = request.headersDistinct
-      const { caller, isForwarded } = await authenticate(readPresentedKeys({ apiKeys, authorizations }))
+      const { caller, isForwarded } = await authenticate(readPresentedKeys(keyHeaders(request)))
       const address = isForwarded ? addressSaidBy(peerAddress, request, trusted) : peerAddress
-      callers.set(response, caller)
-      actors.set(response, describeActor(request, response, address, caller))
+      const found = foundFor(response)
+      found.caller = caller
+      found.actor = describeActor(request, response, address, caller)
     } catch (error) {
       const { reason } = toServiceError(error)
       const keyId = presentedKeyId(request)
@@ -62,21 +61,21 @@ export function assignActor(options: { trustedProxies: readonly string[] }): Req
   const trusted = toNetworks(options.trustedProxies)
   return (request, response, next) => {
     const address = clientAddress(request.socket.remoteAddress, request.get('x-forwarded-for'), trusted)
-    actors.set(response, describeActor(request, response, address, undefined))
+    foundFor(response).actor = describeActor(request, response, address, undefined)
     next()
   }
 }
 
 /** The caller `guard` found. Throws on a route that is not guarded: a mistake of ours. */
 export function callerOf(response: Response): Caller {
-  const caller = callers.get(response)
+  const { caller } = foundFor(response)
   if (caller === undefined) throw new Error('this route is not guarded')
   return caller
 }
 
 /** Who and whence, for events. Throws on a route without `guard` or `assignActor`. */
 export function actorOf(response: Response): Actor {
-  const actor = actors.get(response)
+  const { actor } = foundFor(response)
   if (actor === undefined) throw new Error('this route has neither guard nor assignActor')
   return actor
 }
@@ -111,9 +110,15 @@ const keyNames = new Set(['api_key', 'apikey', 'api-key', 'x-api-key', 'key', 'a
 
 // A URL ends up in logs, histories and Referer headers (RFC 6750 section 2.3, ASVS 14.2.1).
 function refuseKeyInQuery(request: Request): void {
+  if (!request.url.includes('?')) return
   if (Object.keys(request.query).some((name) => keyNames.has(name.toLowerCase())))
     throw new ServiceError('invalid_request', 'send the API key in a header: a URL is logged on its way')
 }
+
+const keyHeaders = (request: Request) => ({
+  apiKeys: headerValues(request, 'x-api-key'),
+  authorizations: headerValues(request, 'authorization'),
+})
 
 // Anything else (a database that is away) is a failure of ours and logged as such.
 const refusals = new Set<ErrorReason>(['missing_api_key', 'invalid_api_key', 'access_denied', 'invalid_request'])
@@ -121,8 +126,7 @@ const refusals = new Set<ErrorReason>(['missing_api_key', 'invalid_api_key', 'ac
 /** The public half of a key that was refused; nothing when what was sent has another form. */
 function presentedKeyId(request: Request): string | undefined {
   try {
-    const { 'x-api-key': apiKeys = [], authorization: authorizations = [] } = request.headersDistinct
-    const { apiKey, authorization } = readPresentedKeys({ apiKeys, authorizations })
+    const { apiKey, authorization } = readPresentedKeys(keyHeaders(request))
     return parseApiKey(authorization ?? apiKey ?? '')?.keyId
   } catch {
     return undefined

@@ -6,7 +6,7 @@ import {
   refuseUnknownRoute,
   sendSecurityHeaders,
 } from '@dromos/runtime'
-import express, { type Express, type RequestHandler } from 'express'
+import express, { type Express, type RequestHandler, Router } from 'express'
 import type { Config } from '../config.js'
 import type { Ports } from '../flows/ports/ports.js'
 import type { Refresher } from '../flows/refresh-token.js'
@@ -50,21 +50,32 @@ export function createServer({
 
   app.use(assignRequestId, sendSecurityHeaders)
   app.use(logRequests(log, reporting.observeRequest))
-  app.use(assignActor(config))
 
-  // open: operators' probes, and browsers on their way through a consent
-  app.use(operationsRouter(health, metrics))
-  app.use(browserConsentRouter(ports, settings), captureRouter({ ports, settings }), answerBrowserErrors(log))
-
-  // everything below needs a key
-  app.use(guard(config, ports))
-  app.use(consentSpecRouter(ports, settings))
+  // What agents call all the time comes first: what it does not pass through, it does not pay for.
+  const needsKey = guard(config, ports)
+  app.use('/connections', needsKey)
   app.use(connectionsRouter(ports))
   app.use(lifecycleRouter(ports, settings))
+
+  app.use(openRoutes({ ports, settings, config, health, metrics, log }))
+
+  // everything below needs a key
+  app.use(needsKey)
+  app.use(consentSpecRouter(ports, settings))
   app.use(providersRouter(ports))
   app.use(auditRouter(ports))
 
   app.use(refuseUnknownRoute)
   app.use(answerErrors(log))
   return app
+}
+
+/** Operators' probes, and browsers on their way through a consent: no key, and errors as pages for people. */
+function openRoutes(dependencies: Omit<ServerDependencies, 'reporting'>): Router {
+  const { ports, settings, config, health, metrics, log } = dependencies
+  const router = Router()
+  router.use(assignActor(config))
+  router.use(operationsRouter(health, metrics))
+  router.use(browserConsentRouter(ports, settings), captureRouter({ ports, settings }), answerBrowserErrors(log))
+  return router
 }

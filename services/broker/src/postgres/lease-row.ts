@@ -32,7 +32,7 @@ const leaseColumns = `${viewColumns}, c.provider_id, c.version, c.fence, c.expir
   c.account_issuer, c.account_subject, c.variables, c.granted_to_client_id, c.granted_at_origin`
 
 export const viewStatement = `select ${leaseColumns}, null::float8 as owner_gone_ms
-  from connections c where c.tenant_id = :tenantId and c.id = :connectionId`
+  from connections c where c.tenant_id = $1 and c.id = $2`
 
 /**
  * The same, and a look at whether the owner's liveness lock is free. It is only telling while PostgreSQL has not restarted

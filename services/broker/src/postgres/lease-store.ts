@@ -5,6 +5,7 @@ import type { Database } from './database.js'
 import { hurriedTries, type LeaseColumns, toLeaseRow, viewOwnerStatement, viewStatement } from './lease-row.js'
 import type { Liveness } from './liveness.js'
 import { prepareStatement } from './prepare-statement.js'
+import { prepareRead } from './prepared-read.js'
 import { keyBindings } from './query.js'
 import { toDate } from './view-columns.js'
 
@@ -77,10 +78,9 @@ export function createLeaseStore(
   liveness: Liveness,
 ): Pick<LeaseStore, 'owner' | 'view' | 'acquire' | 'capture' | 'settle' | 'release'> {
   const { pool, commitPool } = database
-  const views = {
-    plain: prepareStatement<LeaseColumns>(database, 'refresh_view', viewStatement),
-    ofOwner: prepareStatement<LeaseColumns>(database, 'refresh_view_owner', viewOwnerStatement),
-  }
+  // Readers that wait for another replica look again and again: those of a moment look together.
+  const view = prepareRead<LeaseColumns>(database, 'refresh_view', viewStatement)
+  const viewOwner = prepareStatement<LeaseColumns>(database, 'refresh_view_owner', viewOwnerStatement)
   const acquire = prepareStatement<AcquiredColumns>(database, 'refresh_acquire', acquireStatement)
   const capture = prepareStatement<{ is_stored: boolean }>(database, 'refresh_capture', captureStatement)
   const settle = prepareStatement(database, 'refresh_settle', settleStatement)
@@ -89,7 +89,10 @@ export function createLeaseStore(
     owner: liveness.owner,
 
     async view(key, looksAtOwner) {
-      const [row] = await views[looksAtOwner ? 'ofOwner' : 'plain'](pool, keyBindings(key))
+      const { tenantId, connectionId } = key
+      const row = looksAtOwner
+        ? (await viewOwner(pool, { tenantId, connectionId }))[0]
+        : await view(tenantId, connectionId)
       return row && toLeaseRow(row)
     },
 

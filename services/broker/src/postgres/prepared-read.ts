@@ -3,8 +3,7 @@ import type { Database } from './database.js'
 import { isSessionLost, mapErrors } from './database-errors.js'
 
 type Waiter<Row> = {
-  tenantId: string
-  id: string
+  keys: readonly string[]
   resolve(row: Row | undefined): void
   reject(error: unknown): void
 }
@@ -14,16 +13,18 @@ const rowsPerStatement = 200
 const statementsAtOnce = 2
 
 /**
- * A read by (tenant, id) over node-pg itself. Reads of the same moment share one statement, which doubles what one core
+ * A read of one row by its key over node-pg itself. Reads of the same moment share one statement, which doubles what one core
  * reads; a single one waits for nobody. Statements are named, so that PostgreSQL plans them once per session, unless a
- * pooler stands between. `sql` takes $1 = tenant and $2 = id and answers one row or none.
+ * pooler stands between. `sql` takes the parts of the key as texts, $1 and so on, and answers one row or none. What a read
+ * gets was true after it was asked for: it shares only statements that had not begun.
  */
 export function prepareRead<Row extends QueryResultRow>(
   database: Database,
   name: string,
   sql: string,
-): (tenantId: string, id: string) => Promise<Row | undefined> {
-  const statement = database.preparedStatements ? { name, text: together(sql) } : { text: together(sql) }
+): (...keys: string[]) => Promise<Row | undefined> {
+  const parts = [...new Set(sql.match(/\$\d/g))].sort()
+  const statement = database.preparedStatements ? { name, text: together(sql, parts) } : { text: together(sql, parts) }
   const waiting: Waiter<Row>[] = []
   let underWay = 0
   let isScheduled = false
@@ -43,7 +44,7 @@ export function prepareRead<Row extends QueryResultRow>(
   }
 
   const readTogether = async (batch: Waiter<Row>[]): Promise<void> => {
-    const values = [batch.map((each) => each.tenantId), batch.map((each) => each.id)]
+    const values = parts.map((_, part) => batch.map(({ keys }) => keys[part]))
     const ask = () => database.reader.query<Row & { position: number }>({ ...statement, values })
     try {
       const { rows } = await mapErrors(() =>
@@ -53,22 +54,26 @@ export function prepareRead<Row extends QueryResultRow>(
           return ask()
         }),
       )
-      const found = new Map(rows.map(({ position, ...row }) => [position, row]))
-      batch.forEach(({ resolve }, index) => resolve(found.get(index + 1) as Row | undefined))
+      const found = new Map<number, Row>(rows.map((row) => [row.position, row]))
+      batch.forEach(({ resolve }, index) => resolve(found.get(index + 1)))
     } catch (error) {
       for (const { reject } of batch) reject(error)
     }
   }
 
-  return (tenantId, id) =>
+  return (...keys) =>
     new Promise((resolve, reject) => {
-      waiting.push({ tenantId, id, resolve, reject })
+      waiting.push({ keys, resolve, reject })
       schedule()
     })
 }
 
 /** The statement for many keys at once; `position` says which, counted from 1. */
-const together = (sql: string): string => `
+function together(sql: string, parts: readonly string[]): string {
+  const names = parts.map((part) => `key${part.slice(1)}`)
+  const one = parts.reduce((text, part, index) => text.replaceAll(part, `wanted.${names[index]}`), sql)
+  return `
   select wanted.position::int as position, found.*
-  from unnest($1::text[], $2::text[]) with ordinality as wanted (tenant_id, id, position)
-  cross join lateral (${sql.replaceAll('$1', 'wanted.tenant_id').replaceAll('$2', 'wanted.id')}) as found`
+  from unnest(${parts.map((part) => `${part}::text[]`).join(', ')}) with ordinality as wanted (${names.join(', ')}, position)
+  cross join lateral (${one}) as found`
+}

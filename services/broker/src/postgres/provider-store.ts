@@ -7,6 +7,7 @@ import type { ProviderStore } from '../flows/ports/providers.js'
 import type { Vault } from '../flows/ports/vault.js'
 import type { Database } from './database.js'
 import { isUniqueViolation } from './database-errors.js'
+import { prepareRead } from './prepared-read.js'
 import {
   openSecrets,
   providerColumns,
@@ -20,12 +21,20 @@ import {
 import { type Binding, query } from './query.js'
 import { replaceProvider } from './replace-provider.js'
 
-export function createProviderStore({ knex }: Database, vault: Vault): ProviderStore {
+const findStatement = `select ${providerColumns}, p.sealed_secrets from provider_profiles p where p.id = $1::uuid`
+
+export function createProviderStore(database: Database, vault: Vault): ProviderStore {
+  const { knex } = database
+  // Every refresh begins with it.
+  const readProvider = prepareRead<ProviderColumns & { sealed_secrets: Buffer | null }>(
+    database,
+    'provider',
+    findStatement,
+  )
   return {
     async find(id) {
       if (!isProviderId(id)) return undefined
-      const sql = `select ${providerColumns}, p.sealed_secrets from provider_profiles p where p.id = :id`
-      const [row] = await query<ProviderColumns & { sealed_secrets: Buffer | null }>(knex, sql, { id })
+      const row = await readProvider(id)
       if (row === undefined) return undefined
       const secrets = row.sealed_secrets
         ? openSecrets(vault, row.id, Number(row.version), row.sealed_secrets)

@@ -70,18 +70,18 @@ function openWith(key: RingKey, envelope: Buffer, context: SealContext): string 
   })
 }
 
+const kdfLabel = Buffer.from('\0\0\0\x01dromos record key v1\0', 'latin1')
+const kdfOutputBits = Buffer.of(0, 0, 1, 0)
+
 /**
  * SP 800-108r1 section 4.1, counter mode with HMAC-SHA-256, one block: [1] ‖ label ‖ 0x00 ‖ context ‖ [256]. With a key of
  * its own a record meets some hundred nonces in its life, far below the 2^32 messages that random nonces allow (SP 800-38D
  * section 8.3).
  */
 function withRecordKey<T>(secret: KeyObject, context: SealContext, use: (recordKey: Buffer) => T): T {
-  const recordKey = createHmac('sha256', secret)
-    .update(Buffer.of(0, 0, 0, 1))
-    .update('dromos record key v1\0')
-    .update(lengthPrefixed([context.tenantId, context.recordId, context.field]))
-    .update(Buffer.of(0, 0, 1, 0))
-    .digest()
+  const { tenantId, recordId, field } = context
+  const input = [kdfLabel, lengthPrefixed([tenantId, recordId, field]), kdfOutputBits]
+  const recordKey = createHmac('sha256', secret).update(Buffer.concat(input)).digest()
   try {
     return use(recordKey)
   } finally {
@@ -94,14 +94,14 @@ function additionalData(keyId: Buffer, context: SealContext): Buffer {
   return lengthPrefixed([Buffer.of(formatVersion), keyId, tenantId, recordId, field, String(version)])
 }
 
-// Length prefixes keep ("ab", "c") and ("a", "bc") apart.
+// Length prefixes keep ("ab", "c") and ("a", "bc") apart. One allocation: this runs for every token that is read.
 function lengthPrefixed(parts: readonly (string | Buffer)[]): Buffer {
-  return Buffer.concat(
-    parts.flatMap((part) => {
-      const bytes = typeof part === 'string' ? Buffer.from(part, 'utf8') : part
-      const length = Buffer.alloc(4)
-      length.writeUInt32BE(bytes.length)
-      return [length, bytes]
-    }),
-  )
+  const lengths = parts.map((part) => Buffer.byteLength(part))
+  const bytes = Buffer.allocUnsafe(lengths.reduce((sum, length) => sum + 4 + length, 0))
+  let at = 0
+  parts.forEach((part, index) => {
+    at = bytes.writeUInt32BE(lengths[index] ?? 0, at)
+    at += typeof part === 'string' ? bytes.write(part, at) : part.copy(bytes, at)
+  })
+  return bytes
 }
