@@ -1,3 +1,5 @@
+export { grpcEdge } from './demo/grpc-edge.js'
+export { type Edge } from './demo/edge.js'
 export { Browser, type BrowserOptions, type Page } from './browser/browser.js'
 export { type Form } from './browser/forms.js'
 export { signInAndConsent } from './browser/sign-in.js'

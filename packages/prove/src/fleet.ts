@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { type BrokerProcess, startBrokerProcess } from './broker-process.js'
+import { type ServiceProcess, startServiceProcess } from './service-process.js'
 
 // Owns N replicas of the broker on one database: their start, their deaths and their return on the same port.
 
@@ -10,6 +10,8 @@ export type Fleet = {
   urls: readonly string[]
   /** Replicas that are ready now. */
   ready(): readonly number[]
+  /** The processes that are up now. */
+  running(): readonly { incarnation: string; pid: number | undefined; url: string }[]
   /** SIGKILL; answers which incarnation died and when. */
   kill(replica: number): Promise<Death>
   /** SIGTERM, and waits for the end of the drain. Answers its milliseconds. */
@@ -39,8 +41,8 @@ export type FleetOptions = {
 export async function startFleet(options: FleetOptions): Promise<Fleet> {
   const stateKey = randomBytes(32).toString('base64')
   const urls = options.ports.map((port) => `http://127.0.0.1:${port}`)
-  const processes: (BrokerProcess | undefined)[] = []
-  const all = new Set<BrokerProcess>()
+  const processes: (ServiceProcess | undefined)[] = []
+  const all = new Set<ServiceProcess>()
   let incarnations = 0
 
   const start = async (replica: number): Promise<void> => {
@@ -58,17 +60,22 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
       LOG_LEVEL: 'warn',
       ...options.settings,
     }
-    const started = startBrokerProcess({ incarnation, environment, logDirectory: options.logDirectory })
+    const started = startServiceProcess({
+      service: 'broker',
+      incarnation,
+      environment,
+      logDirectory: options.logDirectory,
+    })
     all.add(started)
     await started.ready(`${urls[replica]}/readyz`)
     processes[replica] = started
   }
-  const take = (replica: number): BrokerProcess => {
+  const take = (replica: number): ServiceProcess => {
     const running = processes[replica]
     if (running === undefined) throw new Error(`replica ${replica} is not running`)
     return running
   }
-  const surrender = (replica: number): BrokerProcess => {
+  const surrender = (replica: number): ServiceProcess => {
     const running = take(replica)
     processes[replica] = undefined
     return running
@@ -77,6 +84,11 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
   const fleet: Fleet = {
     urls,
     ready: () => [...processes.keys()].filter((replica) => processes[replica] !== undefined),
+    running: () =>
+      fleet.ready().map((replica) => {
+        const { incarnation, pid } = take(replica)
+        return { incarnation, pid, url: urls[replica] ?? '' }
+      }),
     async kill(replica) {
       const running = surrender(replica)
       const atMs = Date.now()

@@ -5,12 +5,14 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { armWatchdog } from '@dromos/local'
 
-// Owns one broker as an operating system process.
+// Owns one of our services as an operating system process.
 
-const program = fileURLToPath(new URL('../../../services/broker/dist/main.js', import.meta.url))
+const programOf = (service: 'broker' | 'gateway'): string =>
+  fileURLToPath(new URL(`../../../services/${service}/dist/main.js`, import.meta.url))
 
-export type BrokerProcess = {
+export type ServiceProcess = {
   incarnation: string
+  pid: number | undefined
   /** Waits until the address answers 200. Throws when the process ends or a minute passes. */
   ready(readyUrl: string): Promise<void>
   signal(signal: NodeJS.Signals): void
@@ -21,15 +23,16 @@ export type BrokerProcess = {
 
 const readyDeadlineMs = 60_000
 
-export function startBrokerProcess(options: {
+export function startServiceProcess(options: {
+  service: 'broker' | 'gateway'
   incarnation: string
   environment: Record<string, string>
   logDirectory: string
-}): BrokerProcess {
+}): ServiceProcess {
   const logFile = join(options.logDirectory, `${options.incarnation}.log`)
   const log = openSync(logFile, 'a', 0o600)
   // Detached: Ctrl-C would otherwise reach every process at once. The watchdog ends it if we are killed.
-  const child = spawn(process.execPath, [program], {
+  const child = spawn(process.execPath, [programOf(options.service)], {
     env: options.environment,
     detached: true,
     stdio: ['ignore', log, log],
@@ -47,6 +50,7 @@ export function startBrokerProcess(options: {
   })
   return {
     incarnation: options.incarnation,
+    pid: child.pid,
     async ready(readyUrl) {
       const giveUpAtMs = performance.now() + readyDeadlineMs
       while (performance.now() < giveUpAtMs && !hasEnded(child)) {
