@@ -20,8 +20,8 @@ export type AgentWorld = {
   judgeToken: TokenJudge
   /** Connections of a tenant beyond which no further are made. */
   mostConnections: number
-  /** Whoever takes long stops then. */
-  isOver(): boolean
+  /** Until everybody stops. */
+  leftMs(): number
 }
 
 type Deed = (agent: AgentWorld, tenant: Tenant) => Promise<void>

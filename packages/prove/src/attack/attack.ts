@@ -6,12 +6,12 @@ import { attackers } from './attackers/all.js'
 import { type Cast, openCast } from './cast.js'
 import { createDice } from './dice.js'
 import { readDocumentedErrors } from './documented-errors.js'
-import { createGrpcCaller } from './grpc-caller.js'
+import { createGrpcCaller, type GrpcCaller } from './grpc-caller.js'
 import { createHttpCaller } from './http-caller.js'
 import { hearLastWord, type LastWord } from './last-word.js'
 import { createRecorder, type Recorder, type Seen } from './recorder.js'
 import { searchDatabase, searchLogs } from './search-traces.js'
-import { createSecrets } from './secrets.js'
+import { createSecrets, type Secrets } from './secrets.js'
 import type { Growth } from './series.js'
 import { createTokenJudge } from './served-token.js'
 import { createWatch, type Watch } from './watch.js'
@@ -54,72 +54,62 @@ const misbehavingShare = 0.05
 const progressEveryMs = 2_000
 
 export async function runAttack(options: AttackOptions): Promise<AttackReport> {
-  const { resources = createResources(), logDirectory, seed, scale } = options
-  const startedAt = new Date()
+  const { resources = createResources(), seed, scale, seconds } = options
+  const startedAt = new Date().toISOString()
   const secrets = createSecrets()
   const recorder = createRecorder(secrets)
   try {
     const cast = await openCast({ ...options, resources, secrets, recorder })
-    const world = createWorld(cast.tenants)
-    const documented = readDocumentedErrors()
-    const isBroker = (url: string): boolean =>
-      options.strikes !== 'none' && !cast.gateways.some((each) => url.startsWith(each.url))
-    const http = createHttpCaller({ recorder, secrets, documented, mayBreak: isBroker })
-    resources.add(() => http.close())
-    const judging = { recorder, secrets, documented }
-    const grpc = new Map(
-      cast.tenants.map((tenant) => [
-        tenant,
-        cast.gateways.map(({ grpcAddress }) => createGrpcCaller(judging, grpcAddress, tenant.key)),
-      ]),
-    )
-    resources.add(async () => Promise.resolve([...grpc.values()].flat().forEach((caller) => caller.close())))
+    const agents = gatherAgents(options, cast, secrets, resources)
     const watch = createWatch(cast, secrets)
-    const endsAtMs = performance.now() + options.seconds * 1_000
-    const agents: AgentWorld = {
-      cast,
-      world,
-      dice: createDice(seed),
-      http,
-      grpc,
-      judgeToken: createTokenJudge(cast),
-      mostConnections: scaled(scale, 150),
-      isOver: () => performance.now() >= endsAtMs,
-    }
-    const strikesAtMs = await fight(options, agents, watch, endsAtMs)
+    const strikesAtMs = await fight(options, agents, watch)
     await cast.lab.misbehave(0)
     options.progress('quiet: every connection is compared with its provider')
-    const lastWord = await hearLastWord({ cast, world, http, strikesAtMs })
+    const lastWord = await hearLastWord({ ...agents, strikesAtMs })
     await watch.sample()
-    const processes = judgeProcesses(cast, watch, options.seconds)
+    const processes = judgeProcesses(cast, watch, seconds)
     await searchDatabase(cast.database, recorder)
-    const loggedErrors = await searchLogs(logDirectory, recorder, secrets)
-    const { violations, unclassified, did } = recorder.report()
-    const seconds = options.seconds
-    const strikes = strikesAtMs.length
-    return {
-      startedAt: startedAt.toISOString(),
-      seconds,
-      seed,
-      scale,
-      strikes,
-      violations,
-      unclassified,
-      lastWord,
-      processes,
-      loggedErrors,
-      did,
-    }
+    const loggedErrors = await searchLogs(options.logDirectory, recorder, secrets)
+    const strikes = strikesAtMs.length / 2
+    return { startedAt, seconds, seed, scale, strikes, lastWord, processes, loggedErrors, ...recorder.report() }
   } finally {
     await resources.endAll()
+  }
+}
+
+function gatherAgents(options: AttackOptions, cast: Cast, secrets: Secrets, resources: Resources): AgentWorld {
+  const { recorder, gateways, tenants } = cast
+  const judging = { recorder, secrets, documented: readDocumentedErrors() }
+  // Only brokers are ended on purpose.
+  const mayBreak = (url: string): boolean =>
+    options.strikes !== 'none' && !gateways.some((gateway) => url.startsWith(gateway.url))
+  const http = createHttpCaller({ ...judging, mayBreak })
+  const callersOf = (key: string): GrpcCaller[] =>
+    gateways.map(({ grpcAddress }) => createGrpcCaller(judging, grpcAddress, key))
+  const grpc = new Map(tenants.map((tenant) => [tenant, callersOf(tenant.key)]))
+  resources.add(async () => {
+    for (const caller of [...grpc.values()].flat()) caller.close()
+    await http.close()
+  })
+  const endsAtMs = performance.now() + options.seconds * 1_000
+  return {
+    cast,
+    world: createWorld(tenants),
+    dice: createDice(options.seed),
+    http,
+    grpc,
+    judgeToken: createTokenJudge(cast),
+    mostConnections: scaled(options.scale, 150),
+    leftMs: () => Math.max(0, endsAtMs - performance.now()),
   }
 }
 
 const scaled = (scale: number, count: number): number => Math.max(1, Math.round(count * scale))
 
 /** Everybody acts until the time is over. Answers when brokers were ended. */
-async function fight(options: AttackOptions, agents: AgentWorld, watch: Watch, endsAtMs: number): Promise<number[]> {
-  const { cast, dice, world, isOver } = agents
+async function fight(options: AttackOptions, agents: AgentWorld, watch: Watch): Promise<number[]> {
+  const { cast, dice, world, leftMs } = agents
+  const isOver = (): boolean => leftMs() === 0
   const loop = async (act: () => Promise<void>, restMs: number): Promise<void> => {
     while (!isOver()) {
       await act().catch((error: unknown) =>
@@ -136,7 +126,7 @@ async function fight(options: AttackOptions, agents: AgentWorld, watch: Watch, e
   await cast.lab.misbehave(misbehavingShare)
   const clock = setInterval(() => {
     void watch.sample()
-    options.progress(lineOf(cast.recorder, world, endsAtMs - performance.now(), strikesAtMs.length))
+    options.progress(lineOf(cast.recorder, world, leftMs(), strikesAtMs.length / 2))
   }, progressEveryMs)
   try {
     await Promise.all([
@@ -170,7 +160,7 @@ function lineOf(recorder: Recorder, world: World, leftMs: number, strikes: numbe
   const count = (prefix: string): number =>
     Object.entries(did).reduce((sum, [what, times]) => (what.startsWith(prefix) ? sum + times : sum), 0)
   const bad = Object.keys(violations).length + Object.keys(unclassified).length
-  return `${Math.max(0, Math.round(leftMs / 1_000))} s left, ${world.all().length} connections, ${count('HTTP')} HTTP and ${count('gRPC')} gRPC answers, ${count('token served')} tokens, ${did['attack'] ?? 0} attacks, ${strikes / 2} strikes, ${bad} kinds of violation`
+  return `${Math.round(leftMs / 1_000)} s left, ${world.all().length} connections, ${count('HTTP')} HTTP and ${count('gRPC')} gRPC answers, ${count('token served')} tokens, ${did['attack'] ?? 0} attacks, ${strikes} strikes, ${bad} kinds of violation`
 }
 
 const limits = { growthMb: 20, judgedFromMinutes: 5, openFiles: 150 }

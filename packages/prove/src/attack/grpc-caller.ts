@@ -13,12 +13,8 @@ export type GrpcOptions = {
 }
 
 export type GrpcCaller = {
-  /** Undefined when it failed; the failure is judged. `reason` receives what the trailing metadata said. */
-  ask<Value>(
-    what: string,
-    work: (edge: Edge) => Promise<Value>,
-    reason?: (code: string) => void,
-  ): Promise<Value | undefined>
+  /** Undefined when it failed; the failure is judged. */
+  ask<Value>(what: string, work: (edge: Edge) => Promise<Value>): Promise<Value | undefined>
   close(): void
 }
 
@@ -31,13 +27,13 @@ const statusNames = [
 export function createGrpcCaller(options: GrpcOptions, address: string, key: string): GrpcCaller {
   const edge = grpcEdge(address, key)
   return {
-    async ask(what, work, reason) {
+    async ask(what, work) {
       try {
         const value = await work(edge)
         options.recorder.did('gRPC OK')
         return value
       } catch (error) {
-        reason?.(judge(options, what, error))
+        judge(options, what, error)
         return undefined
       }
     },
@@ -45,7 +41,7 @@ export function createGrpcCaller(options: GrpcOptions, address: string, key: str
   }
 }
 
-function judge({ recorder, secrets, documented }: GrpcOptions, what: string, error: unknown): string {
+function judge({ recorder, secrets, documented }: GrpcOptions, what: string, error: unknown): void {
   const { status, code, message } = describe(error)
   recorder.did(`gRPC ${status} ${code}`)
   const sample = `${what}: ${status} ${code} ${message}`
@@ -56,7 +52,6 @@ function judge({ recorder, secrets, documented }: GrpcOptions, what: string, err
   if (defects.has(code)) recorder.violated('an error of our own making', sample)
   const leak = secrets.findIn(message)
   if (leak !== undefined) recorder.violated('a secret in an answer', `${what}: ${leak}`)
-  return code
 }
 
 function describe(error: unknown): { status: string; code: string; message: string } {
@@ -71,7 +66,7 @@ function reasonIn(cause: object): string {
   const metadata = 'metadata' in cause ? cause.metadata : undefined
   if (!isMetadata(metadata)) return ''
   const [reason] = metadata.get('x-error-reason')
-  return reason === undefined ? '' : String(reason)
+  return typeof reason === 'string' ? reason : ''
 }
 
 const isMetadata = (value: unknown): value is { get(name: string): unknown[] } =>

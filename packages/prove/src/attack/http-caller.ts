@@ -71,11 +71,12 @@ async function ask(
   })
   const text = await answer.body.text()
   const fields = parse(text)
+  const code = fields.get('code')
   return {
     status: answer.statusCode,
     headers: answer.headers,
     body: fields,
-    code: String(fields.get('code') ?? ''),
+    code: typeof code === 'string' ? code : '',
     text,
   }
 }

@@ -82,12 +82,12 @@ const longestDripSeconds = 60
 async function drip(
   socket: Socket,
   ended: Promise<'ended'>,
-  { isOver }: AgentWorld,
+  { leftMs }: AgentWorld,
 ): Promise<'ended' | 'waited' | 'stopped'> {
   socket.write('GET /healthz HTTP/1.1\r\nHost: x\r\nX-Slow: ')
   for (let second = 0; second < longestDripSeconds; second++) {
     if ((await Promise.race([ended, pause(1_000)])) === 'ended') return 'ended'
-    if (isOver()) return 'stopped'
+    if (leftMs() === 0) return 'stopped'
     if (!socket.destroyed) socket.write('a')
   }
   return 'waited'
