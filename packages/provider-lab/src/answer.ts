@@ -1,5 +1,13 @@
 import type { JsonObject } from './jose.js'
 
+/** Ways of answering that an HTTP library would not let a server commit; raw-delivery.ts writes them. */
+export type RawFault =
+  | { kind: 'drip-head'; everyMs: number }
+  | { kind: 'endless-chunks'; everyMs: number }
+  | { kind: 'garbage' }
+  | { kind: 'half-close' }
+  | { kind: 'two-lengths' }
+
 /** How the answer leaves the socket. Everything but `whole` is a fault. */
 export type Delivery =
   | { kind: 'whole' }
@@ -7,6 +15,7 @@ export type Delivery =
   | { kind: 'hang'; after: 'nothing' | 'half-body' }
   | { kind: 'drip'; everyMs: number }
   | { kind: 'padded'; bytes: number }
+  | { kind: 'raw'; fault: RawFault }
 
 export type Answer = { status: number; headers: Record<string, string>; body: string | Buffer; delivery: Delivery }
 

@@ -1,5 +1,7 @@
 import type { ServerResponse } from 'node:http'
 import type { Answer } from './answer.js'
+import { deliverRaw } from './raw-delivery.js'
+import { pauseMs, write } from './write.js'
 
 export type Pauses = { beforeFirstByte(): Promise<void>; midBody(): Promise<void> }
 
@@ -13,8 +15,9 @@ export async function deliver(response: ServerResponse, answer: Answer, pauses: 
   const body = Buffer.from(answer.body)
   const { delivery } = answer
   await pauses.beforeFirstByte()
-  if (delivery.kind !== 'whole' && delivery.kind !== 'drip' && delivery.kind !== 'padded') {
-    if (delivery.after === 'nothing') return stop(response, delivery.kind)
+  if (delivery.kind === 'raw') return deliverRaw(response, answer, delivery.fault)
+  if ((delivery.kind === 'hang' || delivery.kind === 'reset') && delivery.after === 'nothing') {
+    return stop(response, delivery.kind)
   }
   response.writeHead(answer.status, { ...answer.headers, ...lengthOf(answer, body) })
   switch (delivery.kind) {
@@ -58,7 +61,7 @@ async function drip(response: ServerResponse, body: Buffer, everyMs: number): Pr
   const giveUpAtMs = Date.now() + dripGiveUpMs
   response.flushHeaders()
   for (const byte of body) {
-    await new Promise((resolve) => setTimeout(resolve, everyMs).unref())
+    await pauseMs(everyMs)
     if (response.destroyed || Date.now() > giveUpAtMs) return
     await write(response, Buffer.of(byte))
   }
@@ -74,15 +77,3 @@ async function writePadded(response: ServerResponse, body: Buffer, bytes: number
 }
 
 const firstHalf = (body: Buffer): Buffer => body.subarray(0, Math.floor(body.length / 2))
-
-// Waits until the kernel took the bytes, or the client left.
-function write(response: ServerResponse, bytes: Buffer): Promise<void> {
-  if (bytes.length === 0 || response.destroyed) return Promise.resolve()
-  return new Promise((resolve) => {
-    response.once('close', resolve)
-    response.write(bytes, () => {
-      response.off('close', resolve)
-      resolve()
-    })
-  })
-}

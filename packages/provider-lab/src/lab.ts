@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { JournalEntry } from './journal.js'
-import { listenHttp } from './listeners.js'
+import { openOrigins } from './origins.js'
 import type { LabProvider } from './provider.js'
 import { serve, serveAttacker } from './serve.js'
 import type { ProviderState } from './state.js'
@@ -12,6 +12,8 @@ export type LabOptions = {
   /** Where the providers listen; default any free port on 127.0.0.1. */
   port?: number
   host?: string
+  /** HTTPS on every origin, with a certificate authority of this lab. Default false. */
+  tls?: boolean
   /** Requests each journal keeps, the newest; default 100,000. */
   journalSize?: number
   /** Providers at a time; default 10,000. */
@@ -25,6 +27,8 @@ export type LabOptions = {
 export type ProviderLab = {
   /** Origin of all providers; each lives at `{url}/t/{id}`. */
   url: string
+  /** What clients have to trust, as PEM; undefined without `tls`. */
+  caCertificate: string | undefined
   /** Throws a sentence when the id is taken or malformed, or the lab is full. */
   createProvider(options?: TenantOptions): LabProvider
   findProvider(id: string): LabProvider | undefined
@@ -63,28 +67,21 @@ export async function startProviderLab(options: LabOptions = {}): Promise<Provid
         // Only a client that left early or our own fault gets here; either way this connection is over.
         .catch(() => response.destroy())
     }
-  const main = await listenHttp(route(serve), host, port)
-  const attacker = await listenHttp(route(serveAttacker), host, 0)
-  const origins = { url: originOf(host, main.port), attackerUrl: originOf(host, attacker.port) }
+  const handlers = { serve: route(serve), serveAttacker: route(serveAttacker) }
+  const origins = await openOrigins(handlers, { host, port, tls: options.tls ?? false })
   return {
     url: origins.url,
+    caCertificate: origins.caCertificate,
     createProvider: (own = {}) => tenants.add(own, origins),
     findProvider: tenants.find,
     providers: tenants.list,
     removeProvider: tenants.remove,
     close: async () => {
       for (const { id } of tenants.list()) tenants.remove(id)
-      await Promise.all([main.close(), attacker.close()])
+      await origins.close()
     },
   }
 }
 
 // RFC 8414 section 3.1 puts the well-known part before the issuer's path, OpenID Connect Discovery after it.
 const providerPath = /^(?:\/\.well-known\/[a-z-]+)?\/t\/([^/?]+)/
-
-// Who listens on every address is still reached by its own machine at the loopback one.
-function originOf(host: string, port: number): string {
-  const isAny = host === '0.0.0.0' || host === '::'
-  const name = isAny ? '127.0.0.1' : host.includes(':') ? `[${host}]` : host
-  return `http://${name}:${port}`
-}

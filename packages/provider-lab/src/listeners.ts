@@ -1,21 +1,40 @@
-import { createServer, type RequestListener, type Server } from 'node:http'
+import { createServer as createHttpServer, type RequestListener } from 'node:http'
+import { createServer as createHttpsServer } from 'node:https'
+import { createServer as createTcpServer, type Server, type Socket } from 'node:net'
+import type { TlsOptions } from 'node:tls'
 
-export type Listener = { server: Server; port: number; close(): Promise<void> }
+export type Listener = { port: number; close(): Promise<void> }
 
-/** Listens on `port` (0 takes a free one). Rejects with a sentence a person can act on when the port is not to be had. */
-export function listen(server: Server, host: string, port: number): Promise<Listener> {
+/** Serves HTTP, or HTTPS with `tls`, on `port` (0 takes a free one). Rejects as listen does. */
+export function listenHttp(handle: RequestListener, host: string, port: number, tls?: TlsOptions): Promise<Listener> {
+  return listen(tls ? createHttpsServer(tls, handle) : createHttpServer(handle), host, port)
+}
+
+/** Takes connections and never says a word: a TLS handshake with it does not end. */
+export const listenSilently = (host: string): Promise<Listener> => listen(createTcpServer(), host, 0)
+
+/** Rejects with a sentence a person can act on when the port is not to be had. */
+function listen(server: Server, host: string, port: number): Promise<Listener> {
+  const sockets = new Set<Socket>()
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket)
+    socket.on('error', () => undefined)
+    socket.on('close', () => sockets.delete(socket))
+  })
+  const close = (): Promise<void> =>
+    new Promise((resolve) => {
+      server.close(() => resolve())
+      for (const socket of sockets) socket.destroy()
+    })
   return new Promise((resolve, reject) => {
     server.once('error', (error) => reject(portTrouble(error, host, port)))
     server.listen(port, host, () => {
       const address = server.address()
       if (address === null || typeof address === 'string') return reject(new Error('no TCP address'))
-      resolve({ server, port: address.port, close: () => stop(server) })
+      resolve({ port: address.port, close })
     })
   })
 }
-
-export const listenHttp = (handle: RequestListener, host: string, port: number): Promise<Listener> =>
-  listen(createServer(handle), host, port)
 
 function portTrouble(error: Error, host: string, port: number): Error {
   const code = 'code' in error ? error.code : undefined
@@ -25,11 +44,4 @@ function portTrouble(error: Error, host: string, port: number): Error {
     return new Error(`this machine has no address ${host}`, { cause: error })
   }
   return error
-}
-
-function stop(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    server.close(() => resolve())
-    server.closeAllConnections()
-  })
 }

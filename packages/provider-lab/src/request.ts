@@ -9,6 +9,7 @@ export const labEndpoints = [
   'userinfo',
   'revocation',
   'api',
+  'resource_metadata',
   'attacker',
   'other',
 ] as const

@@ -5,6 +5,7 @@ import { answerAuthorize } from './endpoints/authorize.js'
 import { answerDiscovery } from './endpoints/discovery.js'
 import { saidWith200 } from './endpoints/errors-in-200.js'
 import { answerJwks } from './endpoints/jwks.js'
+import { answerResourceMetadata } from './endpoints/resource-metadata.js'
 import { answerApi, answerUserinfo } from './endpoints/resources.js'
 import { answerRevocation } from './endpoints/revocation.js'
 import { answerToken } from './endpoints/token.js'
@@ -78,6 +79,7 @@ async function readRequest(state: ProviderState, incoming: IncomingMessage): Pro
 
 function endpointAt({ endpoints }: ProviderState, path: string): LabEndpoint {
   const is = (url: string): boolean => new URL(url).pathname === path
+  if (path.includes('/.well-known/oauth-protected-resource')) return 'resource_metadata'
   if (path.includes('/.well-known/')) return 'discovery'
   if (is(endpoints.authorizationEndpoint)) return 'authorize'
   if (is(endpoints.tokenEndpoint) || is(endpoints.refreshEndpoint)) return 'token'
@@ -104,6 +106,8 @@ async function answerTo(state: ProviderState, request: LabRequest): Promise<Answ
       return answerRevocation(state, request)
     case 'api':
       return answerApi(state, request)
+    case 'resource_metadata':
+      return answerResourceMetadata(state)
     case 'attacker':
     case 'other':
       return oauthError(404, 'not_found', 'no such endpoint')

@@ -5,6 +5,8 @@ import { createHolds, type Holds } from './holds.js'
 import { createJournal, type Journal } from './journal.js'
 import { createKeyRing, type KeyRing } from './keys.js'
 import { resolveOptions, type LabProviderOptions, type Settings } from './options.js'
+import type { Origins } from './origins.js'
+import type { TlsFault } from './tls/faults.js'
 import { seededRandom, type Random } from './random.js'
 import { createSwitchBoard, type SwitchBoard } from './switches/board.js'
 
@@ -22,6 +24,8 @@ export type Endpoints = {
   apiUrl: string
   /** A foreign origin nothing should ever be sent to; what arrives is in journal('attacker'). */
   attackerUrl: string
+  /** Origins of this lab whose TLS is broken in one way each; they serve this provider at the same paths. */
+  tlsFaultUrls: Partial<Record<TlsFault, string>>
 }
 
 /** Everything one provider holds. Providers of a lab share nothing. */
@@ -39,8 +43,6 @@ export type ProviderState = {
   cannedReplies: Answer[]
 }
 
-export type Origins = { url: string; attackerUrl: string }
-
 export type NewState = { id: string; seed: number; origins: Origins; journalSize: number; options: LabProviderOptions }
 
 export function createState({ id, seed, origins, journalSize, options }: NewState): ProviderState {
@@ -49,8 +51,8 @@ export function createState({ id, seed, origins, journalSize, options }: NewStat
   const clock = createClock()
   const keys = createKeyRing(settings.signingAlg)
   const endpoints = endpointsOf(id, origins, random)
-  const { issuer, attackerUrl } = endpoints
-  const facts = { issuer, attackerUrl, clientId: settings.clientId, keys, random, nowMs: clock.now }
+  const { issuer, attackerUrl, tlsFaultUrls } = endpoints
+  const facts = { issuer, attackerUrl, tlsFaultUrls, clientId: settings.clientId, keys, random, nowMs: clock.now }
   return {
     id,
     settings,
@@ -67,7 +69,7 @@ export function createState({ id, seed, origins, journalSize, options }: NewStat
   }
 }
 
-function endpointsOf(id: string, { url, attackerUrl }: Origins, random: Random): Endpoints {
+function endpointsOf(id: string, { url, attackerUrl, tlsFaultUrls }: Origins, random: Random): Endpoints {
   const issuer = `${url}/t/${id}`
   return {
     issuer,
@@ -80,5 +82,6 @@ function endpointsOf(id: string, { url, attackerUrl }: Origins, random: Random):
     revocationEndpoint: `${issuer}/revoke`,
     apiUrl: `${issuer}/api`,
     attackerUrl: `${attackerUrl}/t/${id}`,
+    tlsFaultUrls,
   }
 }

@@ -2,7 +2,8 @@
 import type { LabProviderOptions } from './options.js'
 import { presets, type PresetName } from './presets/catalogue.js'
 import { createProviderSurface, type LabProvider } from './provider.js'
-import { createState, type Origins, type ProviderState } from './state.js'
+import type { Origins } from './origins.js'
+import { createState, type ProviderState } from './state.js'
 import type { LabSwitchMode } from './switches/board.js'
 import type { LabSwitch } from './switches/catalogue.js'
 

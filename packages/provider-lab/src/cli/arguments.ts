@@ -17,6 +17,7 @@ export type StartArguments = {
   clientId: string | undefined
   clientSecret: string | undefined
   redirectUris: string[] | undefined
+  tls: boolean
   quiet: boolean
 }
 
@@ -37,6 +38,7 @@ const options = {
   'client-id': { type: 'string' },
   'client-secret': { type: 'string' },
   'redirect-uri': { type: 'string', multiple: true },
+  tls: { type: 'boolean' },
   quiet: { type: 'boolean' },
 } as const
 
@@ -61,6 +63,7 @@ export function parseArguments(args: readonly string[]): Arguments {
     clientId: values['client-id'],
     clientSecret: values['client-secret'],
     redirectUris: values['redirect-uri'],
+    tls: values.tls ?? false,
     quiet: values.quiet ?? false,
   }
 }

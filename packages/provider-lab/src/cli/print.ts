@@ -5,7 +5,8 @@ import type { LabProvider } from '../provider.js'
 import { switchList } from '../switches/switch-list.js'
 
 /** Everything a client has to be configured with, and the first thing to try. */
-export function banner(provider: LabProvider, control: Control): string {
+export function banner(provider: LabProvider, control: Control, caPath: string | undefined): string {
+  const curl = caPath === undefined ? 'curl' : `curl --cacert ${caPath}`
   const active = provider.switches()
   return `provider       ${provider.issuer}
 discovery      ${provider.issuer}/.well-known/openid-configuration
@@ -13,12 +14,12 @@ client_id      ${provider.clientId}
 client_secret  ${provider.clientSecret}
 switches       ${active.length === 0 ? 'none: this provider is honest' : describe(active.map(({ name }) => name))}
 control API    ${control.url}/ctl
-
+${caPath === undefined ? '' : `CA certificate ${caPath}\nbroken TLS     ${Object.values(provider.tlsFaultUrls).join(' ')}\n`}
 A consent, as a browser would; the code is in the Location:
-  curl -si '${provider.authorizationEndpoint}?response_type=code&client_id=${provider.clientId}&redirect_uri=http://localhost/cb&scope=openid&state=s1&code_challenge=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU&code_challenge_method=S256' | grep -i ^location
+  ${curl} -si '${provider.authorizationEndpoint}?response_type=code&client_id=${provider.clientId}&redirect_uri=http://localhost/cb&scope=openid&state=s1&code_challenge=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU&code_challenge_method=S256' | grep -i ^location
 A grant without a browser, then a refresh of it:
   TOKEN=$(curl -s -XPOST ${control.url}/ctl/t/${provider.id}/issue | sed 's/.*"refresh_token":"\\([^"]*\\)".*/\\1/')
-  curl -si -u '${provider.clientId}:${provider.clientSecret}' -d grant_type=refresh_token -d refresh_token=$TOKEN ${provider.tokenEndpoint}
+  ${curl} -si -u '${provider.clientId}:${provider.clientSecret}' -d grant_type=refresh_token -d refresh_token=$TOKEN ${provider.tokenEndpoint}
 Misbehave, and see why a client failed:
   curl -s -XPUT ${control.url}/ctl/t/${provider.id}/switch/tok.reset_after_rotate
   curl -s ${control.url}/ctl/t/${provider.id}/journal

@@ -15,6 +15,7 @@ export const usage = `Usage: dromos-lab [options]              start a provider 
   --host <address>         default 127.0.0.1
   --port <number>          of the provider, default 9400; 0 takes any free one
   --control-port <number>  of the control API, default 9401; 0 takes any free one
+  --tls                    HTTPS with a certificate authority of this run; prints where its certificate is
   --quiet                  do not print a line for each request
   --version, --help
 `

@@ -15,6 +15,7 @@ export const tenantView = (provider: LabProvider): Record<string, unknown> => ({
   revocation_endpoint: provider.revocationEndpoint,
   api_url: provider.apiUrl,
   attacker_url: provider.attackerUrl,
+  tls_fault_urls: provider.tlsFaultUrls,
   now_ms: provider.clock.now(),
   switches: Object.fromEntries(provider.switches().map(({ name, how }) => [name, how])),
 })

@@ -27,11 +27,22 @@ export function answerAuthorize(state: ProviderState, request: LabRequest): Answ
     },
     in: 'query',
   })
+  if (response.in === 'form_post') return formPost(params['redirect_uri'] ?? '', response.params)
   const location = new URL(params['redirect_uri'] ?? '')
   const encoded = new URLSearchParams(response.params)
   if (response.in === 'fragment') location.hash = encoded.toString()
   else encoded.forEach((value, name) => location.searchParams.append(name, value))
   return redirectAnswer(302, location.href)
+}
+
+// OAuth 2.0 Form Post Response Mode: a page that posts itself.
+function formPost(action: string, params: Params): Answer {
+  const escape = (text: string): string => text.replaceAll('&', '&amp;').replaceAll('"', '&quot;')
+  const inputs = Object.entries(params).map(
+    ([name, value]) => `<input type="hidden" name="${escape(name)}" value="${escape(value)}">`,
+  )
+  const form = `<form method="post" action="${escape(action)}">${inputs.join('')}</form>`
+  return textAnswer(200, 'text/html', `<body onload="document.forms[0].submit()">${form}</body>`)
 }
 
 function unsafeToRedirect({ settings }: ProviderState, params: Params, repeated: string[]): string | undefined {

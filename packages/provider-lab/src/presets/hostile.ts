@@ -6,7 +6,12 @@ const settled: ReadonlySet<string> = new Set([
   'disc.endpoint_swap_after_start',
   'ca.basic_only',
   'ca.post_only',
+  'disc.rebinding_endpoints',
+  'prm.multiple',
   'ca.none_only',
+  'ca.mtls_only',
+  'tok.tls_bad',
+  'tok.hang_connect',
   'rt.rotate_strict',
   'rt.rotate_grace',
   'rt.family_revoke_on_reuse',
@@ -26,6 +31,7 @@ const mild: SwitchSettings = {
   'tok.huge': { value: 4 * mebibyte },
   'tok.gzip_bomb': { value: 16 * mebibyte },
   'tok.drip_body': { value: 200 },
+  'tok.drip_headers': { value: 200 },
   'jwks.huge': { value: 4 * mebibyte },
   'ui.huge': { value: 4 * mebibyte },
 }
@@ -38,6 +44,7 @@ export function hostileSwitches(fraction: number): SwitchSettings {
   const chosen: SwitchSettings = {}
   for (const family of Object.values(switchFamilies)) {
     const names = Object.keys(family).filter((name) => !settled.has(name)) as LabSwitch[]
+    if (names.length === 0) continue
     const p = 1 - (1 - fraction) ** (1 / names.length)
     for (const name of names) chosen[name] = { ...mild[name], mode: 'prob', p }
   }

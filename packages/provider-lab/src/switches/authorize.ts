@@ -85,4 +85,8 @@ export const authorizeSwitches = {
     does: 'the response is in the fragment, where the client did not ask for it',
     at: { 'authorize.response': (response) => ({ ...response, in: 'fragment' }) },
   },
+  'authz.form_post': {
+    does: 'the response is posted by a page, where the client did not ask for it',
+    at: { 'authorize.response': (response) => ({ ...response, in: 'form_post' }) },
+  },
 } satisfies SwitchFamily

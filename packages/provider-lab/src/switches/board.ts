@@ -66,6 +66,9 @@ export function createSwitchBoard(
     turnOn: (name, how = {}) => {
       const definition = definitions[name]
       if (!definition) throw new Error(`the lab has no switch '${name}'`)
+      if (definition.needs === 'tls' && Object.keys(facts.tlsFaultUrls).length === 0) {
+        throw new Error(`'${name}' needs a lab with TLS: start it with tls, or dromos-lab --tls`)
+      }
       active.delete(name)
       active.set(name, { definition, how, occasions: new Map() })
     },

@@ -9,12 +9,15 @@ import { refreshSwitches } from './refresh.js'
 import { apiSwitches, revocationSwitches, userinfoSwitches } from './resources.js'
 import { tokenContentSwitches } from './token-content.js'
 import { tokenTransportSwitches } from './token-transport.js'
+import { protectedResourceSwitches } from './protected-resource.js'
+import { tlsSwitches } from './tls.js'
 
 /** The fault classes. A family is a class: `hostile5` draws five percent from each. */
 export const switchFamilies = {
-  discovery: discoverySwitches,
+  discovery: { ...discoverySwitches, ...protectedResourceSwitches },
   authorization: authorizeSwitches,
   'token transport': tokenTransportSwitches,
+  TLS: tlsSwitches,
   'token content': tokenContentSwitches,
   'client authentication': clientAuthSwitches,
   refresh: refreshSwitches,
@@ -27,8 +30,10 @@ export const switchFamilies = {
 
 export const catalogue = {
   ...discoverySwitches,
+  ...protectedResourceSwitches,
   ...authorizeSwitches,
   ...tokenTransportSwitches,
+  ...tlsSwitches,
   ...tokenContentSwitches,
   ...clientAuthSwitches,
   ...refreshSwitches,

@@ -46,6 +46,13 @@ export const discoverySwitches = {
         moveEndpoints(metadata, textOr(value, 'http://169.254.169.254'), endpointNames),
     },
   },
+  'disc.rebinding_endpoints': {
+    does: 'every endpoint is moved to a name that rebinds; value is the origin, default https://rebind.lab.test',
+    at: {
+      'discovery.metadata': (metadata, { value }) =>
+        moveEndpoints(metadata, textOr(value, 'https://rebind.lab.test'), endpointNames),
+    },
+  },
   'disc.endpoint_swap_after_start': {
     does: 'from now on the token endpoint in the metadata is the attacker',
     at: {

@@ -40,6 +40,10 @@ export const expectedOutcomes: Readonly<Record<LabSwitch, ExpectedOutcome>> = {
   'disc.empty': noMetadata,
   'disc.redirect': ['failed', 'no redirect is followed: the attacker hears nothing'],
   'disc.private_ip_endpoints': ['failed', 'an address is judged before it is connected to'],
+  'disc.rebinding_endpoints': [
+    'failed',
+    'every answer of the DNS is judged, and the socket is pinned to what was judged',
+  ],
   'disc.endpoint_swap_after_start': ['active', 'a flow ends at the endpoints it began with'],
   'disc.no_pkce_methods': ['active', 'PKCE is sent anyway; a profile that requires it (MCP) refuses'],
   'disc.missing_endpoint': noMetadata,
@@ -48,6 +52,10 @@ export const expectedOutcomes: Readonly<Record<LabSwitch, ExpectedOutcome>> = {
   'disc.deep': readWithinLimits,
   'disc.slow': readWithinLimits,
   'disc.hang': readWithinLimits,
+
+  'prm.resource_mismatch': ['failed', 'RFC 9728 section 3.3: resource is compared exactly'],
+  'prm.no_authorization_servers': ['failed', 'nobody is asked for a token'],
+  'prm.multiple': ['active', 'the trusted one is chosen; credentials are kept per issuer'],
 
   'authz.no_iss_though_promised': ['failed', 'RFC 9207 section 2.4: no token request'],
   'authz.wrong_iss': ['failed', 'RFC 9207 section 2.4: no token request'],
@@ -60,6 +68,7 @@ export const expectedOutcomes: Readonly<Record<LabSwitch, ExpectedOutcome>> = {
   'authz.error_description_evil': ['failed', 'the description is never rendered, logged or passed on raw'],
   'authz.no_code': ['failed', 'neither code nor error: no token request'],
   'authz.code_from_other_client': ['failed', 'the token endpoint refuses it: invalid_grant'],
+  'authz.form_post': ['no_change', 'only the response mode that was asked for is served'],
   'authz.fragment': ['no_change', 'the server sees neither code nor state'],
 
   'tok.redirect_307': ['failed', 'no redirect is followed: the attacker hears no secret'],
@@ -76,7 +85,15 @@ export const expectedOutcomes: Readonly<Record<LabSwitch, ExpectedOutcome>> = {
   'tok.huge': lost,
   'tok.gzip_bomb': lost,
   'tok.many_headers': lost,
+  'tok.drip_headers': lost,
+  'tok.endless_chunks': lost,
+  'tok.garbage': lost,
+  'tok.half_close': lost,
+  'tok.cl_and_te': lost,
   'tok.huge_header': lost,
+
+  'tok.tls_bad': ['failed', 'not one byte of the request is sent'],
+  'tok.hang_connect': ['retry', 'ends at the connect deadline; not one byte was sent'],
 
   'tok.form_encoded': ['active', 'read by its content type'],
   'tok.form_unless_json_accepted': ['active', 'JSON is asked for, or the form is read'],
@@ -117,6 +134,7 @@ export const expectedOutcomes: Readonly<Record<LabSwitch, ExpectedOutcome>> = {
   'ca.basic_only': oneMethod,
   'ca.post_only': oneMethod,
   'ca.none_only': oneMethod,
+  'ca.mtls_only': ['misconfigured', 'no secret is sent to who does not take one, or an alarm'],
   'ca.invalid_client': ['misconfigured', 'an alarm for the operator; no grant changes state'],
 
   'tok.no_refresh_token': ['active', 'RFC 6749 section 6: the held refresh token stays'],

@@ -4,6 +4,7 @@ import type { JsonObject, JwtDraft } from '../jose.js'
 import type { KeyRing } from '../keys.js'
 import type { ClientAuthMethod, RefreshPolicy } from '../options.js'
 import type { Random } from '../random.js'
+import type { TlsFault } from '../tls/faults.js'
 
 export type GrantType = 'authorization_code' | 'refresh_token'
 
@@ -11,7 +12,7 @@ export type GrantType = 'authorization_code' | 'refresh_token'
 export type RefreshTokenPlan = 'new' | 'same' | 'omitted'
 
 /** The redirect back to the client, before it becomes a URL. */
-export type AuthorizationResponse = { params: Record<string, string>; in: 'query' | 'fragment' }
+export type AuthorizationResponse = { params: Record<string, string>; in: 'query' | 'fragment' | 'form_post' }
 
 /** The named points of the pipeline, in request order, and the value a switch may replace there. */
 export type Points = {
@@ -40,6 +41,7 @@ export type Points = {
   'revocation.arrival': Answer | undefined
   /** Before the protected API route is served. */
   'api.arrival': Answer | undefined
+  'resource.metadata': JsonObject
 }
 
 export type Point = keyof Points
@@ -59,6 +61,7 @@ export type SwitchFacts = Circumstances & {
   issuer: string
   clientId: string
   attackerUrl: string
+  tlsFaultUrls: Partial<Record<TlsFault, string>>
   keys: KeyRing
   random: Random
   nowMs(): number
@@ -69,6 +72,8 @@ export type Effect<P extends Point> = (value: Points[P], facts: SwitchFacts) => 
 export type SwitchDefinition = {
   /** One line for the reader of the list; mentions `value` when the switch takes one. */
   does: string
+  /** Cannot be turned on in a lab without it. */
+  needs?: 'tls'
   /** Only requests of this grant type are touched and counted. */
   only?: GrantType
   at: { [P in Point]?: Effect<P> }

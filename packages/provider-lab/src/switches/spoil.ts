@@ -46,6 +46,16 @@ export const gzipBomb: Spoil = (answer, { value }) => ({
   body: gzipSync(Buffer.concat([Buffer.from(answer.body), Buffer.alloc(numberOr(value, 64 * mebibyte), ' ')])),
 })
 
+/** A fault below HTTP, written on the socket itself. */
+export const raw =
+  (kind: 'garbage' | 'half-close' | 'two-lengths'): Spoil =>
+  (answer) => ({ ...answer, delivery: { kind: 'raw', fault: { kind } } })
+
+/** As raw, with a pause between bytes: `value` in ms, default 1000. */
+export const rawDripping =
+  (kind: 'drip-head' | 'endless-chunks'): Spoil =>
+  (answer, { value }) => ({ ...answer, delivery: { kind: 'raw', fault: { kind, everyMs: numberOr(value, 1000) } } })
+
 export const deeplyNested: Spoil = withBody('['.repeat(100_000) + ']'.repeat(100_000))
 
 export const manyHeaders: Spoil = (answer, { value }) => {

@@ -1,6 +1,17 @@
 import { oauthError, textAnswer, type Answer } from '../answer.js'
 import type { SwitchFacts, SwitchFamily } from './points.js'
-import { dripping, gzipBomb, huge, hugeHeader, manyHeaders, toAttacker, withDelivery, withStatus } from './spoil.js'
+import {
+  dripping,
+  gzipBomb,
+  huge,
+  hugeHeader,
+  manyHeaders,
+  raw,
+  rawDripping,
+  toAttacker,
+  withDelivery,
+  withStatus,
+} from './spoil.js'
 import { numberOr, textOr } from './value.js'
 
 // Two kinds on purpose: at `token.arrival` the provider did nothing and a retry is safe; at `token.answer` it has
@@ -61,6 +72,23 @@ export const tokenTransportSwitches = {
   'tok.gzip_bomb': {
     does: 'processed, gzip that inflates to 64 MiB whatever the client accepts; value in bytes',
     at: { 'token.answer': gzipBomb },
+  },
+  'tok.drip_headers': {
+    does: 'processed, head and body one byte at a time; value is the pause in ms, default 1000',
+    at: { 'token.answer': rawDripping('drip-head') },
+  },
+  'tok.endless_chunks': {
+    does: 'processed, a chunked body that never ends; value is the pause between chunks in ms, default 1000',
+    at: { 'token.answer': rawDripping('endless-chunks') },
+  },
+  'tok.garbage': { does: 'processed, then bytes that are no HTTP', at: { 'token.answer': raw('garbage') } },
+  'tok.half_close': {
+    does: 'processed, half of the body, then a clean end of the connection',
+    at: { 'token.answer': raw('half-close') },
+  },
+  'tok.cl_and_te': {
+    does: 'processed, Content-Length: 3 and Transfer-Encoding: chunked in one answer',
+    at: { 'token.answer': raw('two-lengths') },
   },
   'tok.many_headers': { does: 'processed, 10,000 headers; value is the count', at: { 'token.answer': manyHeaders } },
   'tok.huge_header': { does: 'processed, one header of 1 MiB; value in bytes', at: { 'token.answer': hugeHeader } },

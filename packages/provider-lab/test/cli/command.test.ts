@@ -1,4 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
+import { existsSync, readFileSync } from 'node:fs'
+import { get } from 'node:https'
 import { createServer, type AddressInfo } from 'node:net'
 import { presets, catalogue } from '../../src/index.js'
 import { runCommand } from './command.js'
@@ -34,6 +36,22 @@ test('the curl lines it prints work as they stand', async () => {
   expect(shell.printed()).toContain('"endpoint":"token"')
   lab.signal('SIGTERM')
   expect((await lab.ended).code).toBe(0)
+})
+
+test('--tls serves HTTPS, says where its authority is, and takes it away at the end', async () => {
+  const lab = runCommand([...anyPorts, '--tls'])
+  const [, discovery = ''] = await lab.prints(/discovery +(https:\S+)/)
+  const [, caPath = ''] = await lab.prints(/CA certificate (\S+)/)
+  const status = await new Promise((resolve, reject) => {
+    get(discovery, { ca: readFileSync(caPath), agent: false }, (response) => resolve(response.statusCode)).on(
+      'error',
+      reject,
+    )
+  })
+  expect(status).toBe(200)
+  lab.signal('SIGINT')
+  expect((await lab.ended).code).toBe(0)
+  expect(existsSync(caPath)).toBe(false)
 })
 
 test('--hostile turns every fault class on with the probability given', async () => {

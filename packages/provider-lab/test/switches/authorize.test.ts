@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { startProviderLab, type LabProvider, type LabSwitch, type ProviderLab } from '../../src/index.js'
-import { clientOf, getJson } from '../client.js'
+import { clientOf, getJson, redirectUri } from '../client.js'
 
 let lab: ProviderLab
 beforeAll(async () => {
@@ -56,4 +56,14 @@ test('authz.code_from_other_client cannot be redeemed', async () => {
 test('authz.fragment hides the response from the server', async () => {
   const callback = await callbackWith('authz.fragment')
   expect([callback.search, callback.hash.startsWith('#code=')]).toEqual(['', true])
+})
+
+test('authz.form_post is a page that posts the response', async () => {
+  const provider = lab.createProvider()
+  provider.turnOn('authz.form_post')
+  const response = await fetch(clientOf(provider).authUrl({ state: 's"1' }), { redirect: 'manual' })
+  const page = await response.text()
+  expect([response.status, response.headers.get('location')]).toEqual([200, null])
+  expect(page).toContain(`<form method="post" action="${redirectUri}">`)
+  expect(page).toMatch(/name="code" value="code_\w+">.*name="state" value="s&quot;1"/)
 })

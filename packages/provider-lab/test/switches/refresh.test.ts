@@ -113,6 +113,7 @@ describe('client authentication', () => {
     ['ca.basic_only' as const, 'client_secret_basic', 200],
     ['ca.post_only' as const, 'client_secret_post', 401],
     ['ca.none_only' as const, 'none', 401],
+    ['ca.mtls_only' as const, 'tls_client_auth', 401],
   ])('%s is enforced and advertised', async (name, method, statusForBasic) => {
     const { provider, client, held } = arrange()
     provider.turnOn(name)
