@@ -12,6 +12,7 @@ export default {
   testEnvironmentOptions: { customExportConditions: ['@dromos/source', 'node', 'node-addons'] },
   globalSetup: '<rootDir>/packages/local/test-database/setup.mjs',
   globalTeardown: '<rootDir>/packages/local/test-database/teardown.mjs',
+  reporters: ['default', '<rootDir>/packages/local/leak-canary/reporter.mjs'],
   modulePathIgnorePatterns: ['<rootDir>/.dromos', '/dist/'],
   // Most suites wait for processes and sockets: every core gets a worker.
   maxWorkers: '100%',

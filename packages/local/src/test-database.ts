@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import pg from 'pg'
+import { searchDatabaseForLeaks, suiteOfCaller } from './leak-canary.js'
 import { codeOf } from './problem.js'
 
-/** A migrated, empty database of one suite. `drop` ends sessions that are still open on it. */
+/** A migrated, empty database of one suite. `drop` searches it for secrets in the clear (leak-canary.ts) and
+ * ends sessions that are still open on it. */
 export type TestDatabase = { url: string; drop(): Promise<void> }
 
 /**
@@ -15,6 +17,7 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   const templateUrl = process.env['DROMOS_TEST_DATABASE_URL']
   if (templateUrl === undefined) throw new Error('DROMOS_TEST_DATABASE_URL is not set: run the tests with "npm test"')
   const template = decodeURIComponent(new URL(templateUrl).pathname.slice(1))
+  const suite = suiteOfCaller()
   const name = `t_${randomBytes(8).toString('hex')}`
 
   await administer(templateUrl, (client) => copyTemplate(client, name, template))
@@ -22,7 +25,10 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   url.pathname = `/${name}`
   return {
     url: url.href,
-    drop: () => administer(templateUrl, (client) => client.query(`drop database if exists ${name} with (force)`)),
+    async drop() {
+      await searchDatabaseForLeaks(url.href, suite)
+      await administer(templateUrl, (client) => client.query(`drop database if exists ${name} with (force)`))
+    },
   }
 }
 

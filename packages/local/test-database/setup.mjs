@@ -1,7 +1,9 @@
 // Owns the database server of a jest run: starts it (or takes TEST_DATABASE_URL) and publishes the template's URL.
 // Does not own the databases of the suites: createTestDatabase() in @dromos/local/test-database makes those.
 import { spawnSync } from 'node:child_process'
-import { existsSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, statSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
 const packageRoot = new URL('../', import.meta.url)
@@ -12,6 +14,7 @@ export default async function setup() {
   const cluster = await startTestCluster(process.env.TEST_DATABASE_URL || undefined)
   if (cluster.warning !== undefined) console.warn(`\nWARNING: ${cluster.warning}`)
   process.env.DROMOS_TEST_DATABASE_URL = cluster.templateUrl
+  process.env.DROMOS_LEAK_REPORT = join(mkdtempSync(join(tmpdir(), 'dromos-leaks-')), 'searches')
   globalThis[Symbol.for('dromos.test-cluster')] = cluster
 }
 

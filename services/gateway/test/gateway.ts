@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { Writable } from 'node:stream'
+import { searchForLeaks, suiteOfCaller } from '@dromos/local/leak-canary'
 import { createLogger } from '@dromos/runtime'
 import { startGateway, type Gateway } from '../src/app.js'
 import { parseConfig } from '../src/config.js'
@@ -15,6 +16,7 @@ export type TestGateway = Gateway & {
 
 /** Starts a gateway on free ports; `environment` is laid over a complete configuration. */
 export async function startTestGateway(environment: Record<string, string>): Promise<TestGateway> {
+  const suite = suiteOfCaller()
   const config = parseConfig({ PORT_HTTP: '0', PORT_GRPC: '0', LOG_LEVEL: 'info', ...environment })
   const lines: string[] = []
   const destination = new Writable({
@@ -24,7 +26,12 @@ export async function startTestGateway(environment: Record<string, string>): Pro
     },
   })
   const gateway = await startGateway(config, createLogger({ service: 'gateway', level: config.logLevel, destination }))
-  return { ...gateway, url: `http://127.0.0.1:${gateway.httpPort}`, logged: () => lines.join('') }
+  const logged = (): string => lines.join('')
+  const close = async (): Promise<void> => {
+    await gateway.close()
+    searchForLeaks('log of the gateway', suite, logged())
+  }
+  return { ...gateway, close, url: `http://127.0.0.1:${gateway.httpPort}`, logged }
 }
 
 export type Received = { method: string; url: string; headers: IncomingMessage['headers']; body: string }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { Writable } from 'node:stream'
+import { keyMark, searchForLeaks, suiteOfCaller } from '@dromos/local/leak-canary'
 import { createTestDatabase } from '@dromos/local/test-database'
 import { type LabProvider, type LabProviderOptions, type ProviderLab, startProviderLab } from '@dromos/provider-lab'
 import { createLogger } from '@dromos/runtime'
@@ -41,6 +42,7 @@ export type TestBrokerOptions = {
 }
 
 export async function startTestBroker(options: TestBrokerOptions = {}): Promise<TestBroker> {
+  const suite = suiteOfCaller()
   const database = await createTestDatabase()
   const lab: ProviderLab = await startProviderLab({ seed: 1 })
   const provider = lab.createProvider({ redirectUris: ['http://localhost/auth/callback'], ...options.provider })
@@ -53,7 +55,7 @@ export async function startTestBroker(options: TestBrokerOptions = {}): Promise<
     },
   })
   const config = parseConfig({ ...testEnvironment(database.url), ...options.environment })
-  const log = createLogger({ service: 'broker', level: 'info', destination: sink })
+  const log = createLogger({ service: 'broker', level: config.logLevel, destination: sink })
   const start = (): Promise<Broker> => startBroker(config, log, () => new Date(Date.now() + offsetMs))
   const broker = await start()
   const pool = new pg.Pool({ connectionString: database.url, max: 2 })
@@ -62,8 +64,11 @@ export async function startTestBroker(options: TestBrokerOptions = {}): Promise<
     const url = `http://127.0.0.1:${running.port}`
     return {
       url,
-      call: (method: string, path: string, how: RequestOptions = {}) =>
-        request(url, method, path, { key: operatorKey, ...how }),
+      async call(method: string, path: string, how: RequestOptions = {}) {
+        const answer = await request(url, method, path, { key: operatorKey, ...how })
+        searchAnswer(suite, path, answer)
+        return answer
+      },
     }
   }
   const main = surface(broker)
@@ -90,7 +95,10 @@ export async function startTestBroker(options: TestBrokerOptions = {}): Promise<
       return { ...surface(another), close: () => another.close() }
     },
     async close() {
+      const metrics = await request(main.url, 'GET', '/metrics', { key: operatorKey }).catch(() => undefined)
+      searchForLeaks('metrics', suite, metrics?.text ?? '')
       await Promise.all([broker, ...replicas].map((each) => each.close()))
+      searchForLeaks('log', suite, logged)
       await pool.end()
       await lab.close()
       await database.drop()
@@ -98,13 +106,24 @@ export async function startTestBroker(options: TestBrokerOptions = {}): Promise<
   }
 }
 
+/** No secret belongs in a refusal, nor in what the application is told when a person comes back to it. */
+function searchAnswer(suite: string, path: string, { status, text, headers }: Answer): void {
+  const location = headers.get('location') ?? ''
+  if (status >= 400)
+    searchForLeaks(`the ${status} of ${path.split('?')[0]}`, suite, text + JSON.stringify([...headers]))
+  if (location.startsWith(returnUrl)) searchForLeaks('a redirect to the application', suite, location)
+}
+
+const markedKey = (): string =>
+  Buffer.concat([Buffer.from(keyMark), randomBytes(32 - keyMark.length)]).toString('base64')
+
 /** What a broker of the tests is configured with; keys are new with each call. */
 export const testEnvironment = (databaseUrl: string): Record<string, string> => ({
   PORT: '0',
   DATABASE_URL: databaseUrl,
   BASE_URL: 'http://localhost',
-  ENCRYPTION_KEY: randomBytes(32).toString('base64'),
-  STATE_KEY: randomBytes(32).toString('base64'),
+  ENCRYPTION_KEY: markedKey(),
+  STATE_KEY: markedKey(),
   API_KEY: operatorKey,
   ALLOWED_RETURN_DOMAINS: 'app.example.com',
   EGRESS_ALLOW_PRIVATE_NETWORKS: '127.0.0.0/8,::1/128',
