@@ -172,7 +172,7 @@ describe('sessions that are all in use', () => {
     const replica = stores.replica({ poolSize: 2, timeouts: { acquireMs: 200 } })
     const key = await givenLeased()
     const busy = [1, 2].map(() => replica.database.knex.raw('select pg_sleep(1.5)').then(() => 'free again'))
-    await expect(replica.stores.leases.view(key, false)).rejects.toEqual(unavailable)
+    await expect(replica.stores.leases.view(key, true)).rejects.toEqual(unavailable)
     const capture = replica.stores.leases.capture(key, held, captured('second'))
     expect(await Promise.race([capture, ...busy])).toBe('stored')
     expect(await replica.stores.connections.view(key)).toMatchObject({ status: 'active' })
