@@ -4,7 +4,6 @@ export { ConfigurationError, resolveEnvironment, type Environment } from './envi
 export { createLogger, describeError, type Logger } from './logger.js'
 export { createMetricsRegistry, durationBucketsSeconds, rememberChildren, type MetricsRegistry } from './metrics.js'
 export { exitOnFailedStart, runService, type RunningService } from './lifecycle.js'
-export { abortOnDisconnect } from './http/abort-on-disconnect.js'
 export { answerErrors, refuseMethod, refuseUnknownRoute } from './http/answer-errors.js'
 export { clientAddress, parseNetworks, type Networks } from './http/client-address.js'
 export { headerValues } from './http/header-values.js'

@@ -3,6 +3,7 @@
 import { ServiceError, type ErrorReason } from '@dromos/contract'
 import { Pool } from 'undici'
 import { acceptJson, type BrokerAnswer } from './broker-answer.js'
+import { createCut, type Cut, exchangeOnce } from './broker-exchange.js'
 import type { CallContext } from './caller.js'
 import type { BrokerCallOutcome, Reporting } from './reporting.js'
 
@@ -50,31 +51,28 @@ export function createBrokerClient(settings: Settings, reporting: Reporting): Br
     bodyTimeout: 0,
   })
 
-  const send = async (context: CallContext, request: BrokerRequest, signal: AbortSignal): Promise<BrokerAnswer> => {
+  const send = async (context: CallContext, request: BrokerRequest, cut: Cut): Promise<BrokerAnswer> => {
     try {
-      const answer = await pool.request({
-        method: request.method,
-        path: prefix + request.path,
-        headers: { ...identityHeaders(context, settings.brokerApiKey), ...request.headers },
-        signal,
-        ...(request.body === undefined ? {} : { body: request.body }),
-      })
-      return { status: answer.statusCode, headers: answer.headers, body: Buffer.from(await answer.body.arrayBuffer()) }
+      const { method, body = null } = request
+      const headers = identityHeaders(context, settings.brokerApiKey, request.headers)
+      return await exchangeOnce(pool, { method, path: prefix + request.path, headers, body }, cut)
     } catch (cause) {
-      throw describeFailure(cause, signal)
+      throw describeFailure(cause, cut)
     }
   }
 
   const exchange: BrokerClient['exchange'] = async (context, request) => {
-    const startedAt = process.hrtime.bigint()
+    const startedAtMs = performance.now()
     const observe = (outcome: BrokerCallOutcome): void =>
-      reporting.brokerCalled(request.operation, outcome, Number(process.hrtime.bigint() - startedAt) / 1e9)
-    const deadline = startDeadline(context.signal, settings.brokerTimeoutMs)
+      reporting.brokerCalled(request.operation, outcome, (performance.now() - startedAtMs) / 1000)
+    const cut = createCut()
+    context.whenGone(cut.make)
+    const deadline = setTimeout(cutLate, settings.brokerTimeoutMs, cut)
     try {
-      const answer = await send(context, request, deadline.signal).catch((error: unknown) => {
+      const answer = await send(context, request, cut).catch((error: unknown) => {
         // A keep-alive connection can be closed by the broker just as we use it; a safe call deserves a fresh one.
         if (request.repeat === 'once' || !isReason(error, 'broker_unavailable')) throw error
-        return send(context, request, deadline.signal)
+        return send(context, request, cut)
       })
       observe(`${Math.trunc(answer.status / 100)}xx`)
       return answer
@@ -82,7 +80,7 @@ export function createBrokerClient(settings: Settings, reporting: Reporting): Br
       observe(error instanceof ServiceError ? error.reason : 'internal_error')
       throw error
     } finally {
-      deadline.clear()
+      clearTimeout(deadline)
     }
   }
 
@@ -90,16 +88,17 @@ export function createBrokerClient(settings: Settings, reporting: Reporting): Br
     exchange,
     call: async (context, request) => acceptJson(await exchange(context, request)),
     isReady: async () => {
-      const deadline = startDeadline(anonymousProbe.signal, readinessTimeoutMs)
+      const cut = createCut()
+      const deadline = setTimeout(cutLate, readinessTimeoutMs, cut)
       const probe = async (path: string): Promise<number> => {
         const request = { operation: 'readiness', method: 'GET', path, repeat: 'safe' } as const
-        return (await send(anonymousProbe, request, deadline.signal)).status
+        return (await send(anonymousProbe, request, cut)).status
       }
       return probe('/readyz')
         .then((status) => (status === 404 ? probe('/healthz') : status))
         .then((status) => status === 200)
         .catch(() => false)
-        .finally(() => deadline.clear())
+        .finally(() => clearTimeout(deadline))
     },
     close: () => pool.close(),
   }
@@ -111,49 +110,32 @@ const anonymousProbe: CallContext = {
   traceparent: undefined,
   clientAddress: '',
   userAgent: undefined,
-  signal: new AbortController().signal,
+  whenGone: () => undefined,
 }
 
 // Without a caller's key the gateway does not show its own either: a browser must not act with the gateway's rights.
-function identityHeaders(context: CallContext, ownKey: string | undefined): Record<string, string> {
-  return {
-    'X-Request-Id': context.requestId,
-    ...(context.clientAddress === '' ? {} : { 'X-Forwarded-For': context.clientAddress }),
-    ...(context.traceparent === undefined ? {} : { traceparent: context.traceparent }),
-    ...(context.userAgent === undefined ? {} : { 'User-Agent': context.userAgent }),
-    ...(context.callerKey === undefined ? {} : { Authorization: `Bearer ${context.callerKey}` }),
-    ...(context.callerKey === undefined || ownKey === undefined ? {} : { 'X-API-Key': ownKey }),
-  }
+function identityHeaders(
+  { requestId, clientAddress, traceparent, userAgent, callerKey }: CallContext,
+  ownKey: string | undefined,
+  more: BrokerRequest['headers'],
+): Record<string, string> {
+  const headers: Record<string, string> = { 'X-Request-Id': requestId }
+  if (clientAddress !== '') headers['X-Forwarded-For'] = clientAddress
+  if (traceparent !== undefined) headers.traceparent = traceparent
+  if (userAgent !== undefined) headers['User-Agent'] = userAgent
+  if (callerKey !== undefined) headers.Authorization = `Bearer ${callerKey}`
+  if (callerKey !== undefined && ownKey !== undefined) headers['X-API-Key'] = ownKey
+  return more === undefined ? headers : Object.assign(headers, more)
 }
 
-// AbortSignal.any() keeps its sources alive on Node 20; two listeners and a timer do the same and are gone at the end.
-function startDeadline(caller: AbortSignal, timeoutMs: number): { signal: AbortSignal; clear(): void } {
-  const controller = new AbortController()
-  const giveUp = (): void => controller.abort(caller.reason)
-  const timer = setTimeout(() => {
-    controller.abort(
-      new ServiceError('deadline_exceeded', 'the broker did not answer in time', { retryAfterSeconds: 1 }),
-    )
-  }, timeoutMs)
-  if (caller.aborted) giveUp()
-  else caller.addEventListener('abort', giveUp, { once: true })
-  return {
-    signal: controller.signal,
-    clear() {
-      clearTimeout(timer)
-      caller.removeEventListener('abort', giveUp)
-    },
-  }
-}
+const cutLate = (cut: Cut): void =>
+  cut.make(new ServiceError('deadline_exceeded', 'the broker did not answer in time', { retryAfterSeconds: 1 }))
 
 // What undici calls "there was an answer, but not one of HTTP, or not one of a size we read".
 const invalidAnswer = /^(HTTPParserError|UND_ERR_RES_|UND_ERR_HEADERS_OVERFLOW|UND_ERR_RESPONSE)/
 
-function describeFailure(cause: unknown, signal: AbortSignal): ServiceError {
-  if (signal.aborted)
-    return signal.reason instanceof ServiceError
-      ? signal.reason
-      : new ServiceError('request_cancelled', 'the caller went away', { cause })
+function describeFailure(cause: unknown, { reason }: Cut): ServiceError {
+  if (reason instanceof ServiceError) return reason
   const code = cause instanceof Error && 'code' in cause ? String(cause.code) : ''
   if (code === 'UND_ERR_INVALID_ARG')
     return new ServiceError('invalid_request', 'the request holds characters that HTTP does not allow', { cause })

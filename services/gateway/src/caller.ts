@@ -12,8 +12,8 @@ export type CallContext = Readonly<{
   traceparent: string | undefined
   clientAddress: string
   userAgent: string | undefined
-  /** Fires when the caller goes away or its own deadline passes. */
-  signal: AbortSignal
+  /** Acts when the caller goes away before its answer or its own deadline passes; at once when that has happened. */
+  whenGone(act: (why: ServiceError) => void): void
 }>
 
 const keyFormat = /^[\x21-\x7e]{1,512}$/

@@ -36,7 +36,7 @@ export function readCaller(
       settings.trustedProxies,
     ),
     userAgent: textOf(metadata, 'user-agent'),
-    signal: abortOnCancel(call),
+    whenGone: (act) => whenCancelled(call, act),
   }
 }
 
@@ -50,17 +50,15 @@ const textsOf = (metadata: Metadata, name: string): string[] =>
 const addressOf = (peer: string): string => /^\[(.*)\]:\d+$/.exec(peer)?.[1] ?? peer.replace(/:\d+$/, '')
 
 // grpc-js cancels a call when the client does and when its deadline passes; the broker call must end in both cases.
-function abortOnCancel(call: ServerUnaryCall<unknown, unknown>): AbortSignal {
-  const controller = new AbortController()
-  const abort = (): void => {
+function whenCancelled(call: ServerUnaryCall<unknown, unknown>, act: (why: ServiceError) => void): void {
+  const cancel = (): void => {
     const isLate = Number(call.getDeadline()) <= Date.now()
-    controller.abort(
+    act(
       isLate
         ? new ServiceError('deadline_exceeded', 'the deadline of the call passed')
         : new ServiceError('request_cancelled', 'the caller went away'),
     )
   }
-  if (call.cancelled) abort()
-  else call.once('cancelled', abort)
-  return controller.signal
+  if (call.cancelled) cancel()
+  else call.once('cancelled', cancel)
 }

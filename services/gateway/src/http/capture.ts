@@ -1,12 +1,12 @@
 import { ServiceError } from '@dromos/contract'
-import { readJson } from '@dromos/runtime'
+import { readJson, sendJson } from '@dromos/runtime'
 import type { BrokerAnswer } from '../broker-answer.js'
 import { acceptJson } from '../broker-answer.js'
 import type { BrokerClient } from '../broker-client.js'
 import { assertSignedState } from '../signed-state.js'
 import type { ContextReader } from './call-context.js'
 import { browserHeaders } from './forward.js'
-import { relayCookies, relayJson, sendJson } from './relay.js'
+import { relayCookies, relayJson } from './relay.js'
 import type { Route } from './routes.js'
 
 /**

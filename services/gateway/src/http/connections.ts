@@ -1,10 +1,10 @@
-import { httpLimits, readJson } from '@dromos/runtime'
+import { httpLimits, readJson, sendJson } from '@dromos/runtime'
 import express from 'express'
 import { parseConnectionId, parseRequestConnection } from '../input.js'
 import { readSingle } from '../lifecycle.js'
 import type { Operations } from '../operations.js'
 import type { ContextReader } from './call-context.js'
-import { relayJson, sendJson } from './relay.js'
+import { relayJson } from './relay.js'
 import type { Route } from './routes.js'
 
 // The refresh body is optional and not ours: it is passed on as it came.

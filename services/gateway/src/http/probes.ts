@@ -1,6 +1,5 @@
-import type { MetricsRegistry } from '@dromos/runtime'
+import { type MetricsRegistry, sendJson } from '@dromos/runtime'
 import type { BrokerClient } from '../broker-client.js'
-import { sendJson } from './relay.js'
 import type { Route } from './routes.js'
 
 /** Liveness looks at nothing but this process; readiness asks the broker, because without it no call can succeed. */

@@ -4,20 +4,19 @@ import type { BrokerAnswer } from '../broker-answer.js'
 const jsonHeaders = ['content-type', 'retry-after', 'idempotent-replayed'] as const
 
 /** Passes a JSON answer on unparsed. It may hold credentials, so no cache keeps it (RFC 6749 section 5.1). */
-export function relayJson(response: Response, answer: BrokerAnswer): void {
-  for (const name of jsonHeaders) {
-    const value = answer.headers[name]
-    if (value !== undefined) response.setHeader(name, value)
+export function relayJson(response: Response, { status, headers, body }: BrokerAnswer): void {
+  const head: Record<string, number | string | string[]> = {
+    'Content-Length': body.length,
+    'Cache-Control': 'no-store',
+    Pragma: 'no-cache',
   }
-  refuseCaching(response)
-  response.writeHead(answer.status, { 'Content-Length': answer.body.length }).end(answer.body)
-}
-
-/** Sends JSON of our own making. */
-export function sendJson(response: Response, status: number, body: unknown): void {
-  refuseCaching(response)
-  const text = Buffer.from(JSON.stringify(body))
-  response.writeHead(status, { 'Content-Type': 'application/json', 'Content-Length': text.length }).end(text)
+  for (const name of jsonHeaders) {
+    const value = headers[name]
+    if (value !== undefined) head[name] = value
+  }
+  response.writeHead(status, head)
+  // Latin-1 is one character per byte: the bytes stay as they are, and head and body leave in one write.
+  response.end(body.toString('latin1'), 'latin1')
 }
 
 // Connection-level headers (RFC 9110 section 7.6.1), and those this server sets itself.
@@ -37,9 +36,4 @@ export function relayPage(response: Response, answer: BrokerAnswer): void {
 export function relayCookies(response: Response, answer: BrokerAnswer): void {
   const cookies = answer.headers['set-cookie']
   if (cookies !== undefined) response.setHeader('Set-Cookie', cookies)
-}
-
-function refuseCaching(response: Response): void {
-  response.setHeader('Cache-Control', 'no-store')
-  response.setHeader('Pragma', 'no-cache')
 }
