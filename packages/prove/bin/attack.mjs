@@ -7,7 +7,7 @@ misbehave in five percent of their answers per fault class, honest agents, attac
 What must never happen is looked for all the time and once more at the end.
 
   npm run attack -- --minutes 30   for so long (default 5; 0.2 at least)
-  npm run attack -- --seed 7       other dice for providers, agents and attackers (default 1)
+  npm run attack -- --seed 7       other dice for providers, agents and attackers (default 1); who is first is the machine's
   npm run attack -- --scale 0.5    half the agents and attackers, down to 0.1
   npm run attack -- --no-strikes   no broker is killed or drained: a strict provider must then see no clean token twice
   npm run attack -- --json <file>  where the report goes (default .dromos/attack.json)

@@ -163,7 +163,7 @@ function lineOf(recorder: Recorder, world: World, leftMs: number, strikes: numbe
   return `${Math.round(leftMs / 1_000)} s left, ${world.all().length} connections, ${count('HTTP')} HTTP and ${count('gRPC')} gRPC answers, ${count('token served')} tokens, ${did['attack'] ?? 0} attacks, ${strikes} strikes, ${bad} kinds of violation`
 }
 
-const limits = { growthMb: 20, judgedFromMinutes: 5, openFiles: 150 }
+const limits = { growthMb: 20, judgedFromMinutes: 5, openAtTheEnd: 150 }
 
 function judgeProcesses({ recorder, fleet, gateways }: Cast, watch: Watch, seconds: number): Record<string, Growth> {
   const unasked = fleet.unexpectedEnds() + gateways.filter((each) => each.process.endedUnasked()).length
@@ -177,8 +177,9 @@ function judgeProcesses({ recorder, fleet, gateways }: Cast, watch: Watch, secon
     const isJudged = growth.minutes >= limits.judgedFromMinutes
     if (isJudged && growth.growthMb > limits.growthMb)
       recorder.violated('memory grows', `${name}: ${growth.growthMb} MB in ${growth.minutes} minutes`)
-    if (growth.lastOpenFiles > limits.openFiles)
-      recorder.violated('sockets pile up', `${name}: ${growth.lastOpenFiles} open`)
+    const isPiledUp = [growth.lastOpenFiles, growth.lastHandles].some((count) => count > limits.openAtTheEnd)
+    if (isPiledUp)
+      recorder.violated('sockets pile up', `${name}: ${growth.lastOpenFiles} files, ${growth.lastHandles} handles`)
   }
   return processes
 }

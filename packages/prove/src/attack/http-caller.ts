@@ -121,5 +121,8 @@ export const textOf = (answer: Answer | undefined, name: string): string | undef
 /** Without ids and queries, so that equal mistakes count as one. */
 export const pathOf = (url: string): string => new URL(url).pathname.replace(/(cn|ar)_[0-9a-z]+/g, '$1_…').slice(0, 80)
 
-const reasonOf = (error: unknown): string =>
-  error instanceof Error && 'code' in error ? String(error.code) : error instanceof Error ? error.name : 'unknown'
+/** Errors of sockets are plain objects to us: a test runner has another Error than Node itself. */
+function reasonOf(error: unknown): string {
+  const { code, name } = Object(error) as { code?: unknown; name?: unknown }
+  return typeof code === 'string' ? code : typeof name === 'string' ? name : 'unknown'
+}

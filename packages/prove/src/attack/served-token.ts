@@ -7,7 +7,9 @@ const accessToken = /^at_f(\d+)_g(\d+)_[0-9a-f]+x*$/
 
 export type TokenJudge = (connection: Known, seenBefore: readonly [number, number], token: string) => Promise<void>
 
-export function createTokenJudge({ lab, recorder }: Pick<Cast, 'lab' | 'recorder'>): TokenJudge {
+type Witness = Pick<Cast, 'recorder'> & { lab: Pick<Cast['lab'], 'subjectOf'> }
+
+export function createTokenJudge({ lab, recorder }: Witness): TokenJudge {
   const subjects = new Map<string, string | undefined>()
   return async (connection, seenBefore, token) => {
     const [, familyText, generationText] = accessToken.exec(token) ?? []
