@@ -1,14 +1,16 @@
 import { spawn } from 'node:child_process'
 
 /** `signal` is a name without SIG, as `kill -s` takes it. The directories are deleted once the process is gone. */
-export type WatchdogOrder = { pid: number; signal: 'INT' | 'QUIT' | 'TERM'; removeDirectories?: readonly string[] }
+export type WatchdogOrder = { pid: number; signal: 'INT' | 'QUIT' | 'TERM' | 'KILL'; removeDirectories?: readonly string[] }
 
 // The pipe on its standard input is held by our process alone: end of file means that we died, by whatever signal.
 // A word on the pipe means that we ended the child ourselves and its pid may soon belong to somebody else.
+// A child that stands still (SIGSTOP) hears of no signal but KILL before it goes on.
 const SCRIPT = `
 if read -r word; then exit 0; fi
 pid=$1
 kill -s "$2" "$pid" 2>/dev/null
+kill -s CONT "$pid" 2>/dev/null
 shift 2
 [ $# -gt 0 ] || exit 0
 tries=0

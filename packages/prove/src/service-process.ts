@@ -38,7 +38,7 @@ export function startServiceProcess(options: {
     stdio: ['ignore', log, log],
   })
   closeSync(log)
-  const watchdog = child.pid === undefined ? undefined : armWatchdog({ pid: child.pid, signal: 'TERM' })
+  const watchdog = child.pid === undefined ? undefined : armWatchdog({ pid: child.pid, signal: 'KILL' })
   let wasAsked = false
   const ended = new Promise<void>((resolve) => {
     const finish = (): void => {
