@@ -94,7 +94,7 @@ function dispatch(
   const after = (ms: number, act: () => void): void => void timers.push(setTimeout(act, Math.max(ms, 0)))
   const elapsedMs = performance.now() - context.startedAtMs
   after(limits.connectMs - elapsedMs, () => call.timeOut('unsent'))
-  after(limits.totalMs - elapsedMs, () => call.fail('connect_timeout', 'answer_timeout'))
+  after(limits.totalMs - elapsedMs, call.expire)
   context.closing.addEventListener('abort', close)
   client.dispatch(
     {
@@ -109,8 +109,8 @@ function dispatch(
       onRequestStart(controller) {
         // A POST spends something at the provider (a code, a refresh token): whoever gives up before the total deadline loses
         // what a slow provider answers.
-        const headersMs = request.method === 'GET' ? limits.headersMs : limits.totalMs
-        if (call.start(controller)) after(headersMs, () => call.timeOut('unanswered'))
+        if (call.start(controller) && request.method === 'GET')
+          after(limits.headersMs, () => call.timeOut('unanswered'))
       },
     },
   )
@@ -121,12 +121,15 @@ type Call = {
   /** False when the request was dropped in the last moment. */
   start(controller: Dispatcher.DispatchController): boolean
   timeOut(whileStill: 'unsent' | 'unanswered'): void
+  /** The total deadline: what came until now still counts. */
+  expire(): void
   fail(ifUnsent: UnsentCause, ifSent: DoubtCause): void
 }
 
 function createCall(request: OutboundRequest, settle: (result: OutboundResult) => void): Call {
   let isSent = false
   let isOver = false
+  let isExpired = false
   let head: { status: number; contentType: string | undefined; retryAfter: string | undefined } | undefined
   let receivedBytes = 0
   const chunks: Buffer[] = []
@@ -147,9 +150,15 @@ function createCall(request: OutboundRequest, settle: (result: OutboundResult) =
       const isPast = whileStill === 'unsent' ? isSent : head !== undefined
       if (!isPast) fail('connect_timeout', 'answer_timeout')
     },
+    expire() {
+      // After a freeze (SIGSTOP, a paused machine) timers run before sockets are read: an answer that has long been here is
+      // read in this one turn, and at a strict provider it is the only thing that saves the grant.
+      isExpired = true
+      setImmediate(() => fail('connect_timeout', 'answer_timeout'))
+    },
     start(controller) {
       // What was given up as unsent must stay unsent.
-      isSent = !isOver && request.mayStillSend?.() !== false
+      isSent = !isOver && !isExpired && request.mayStillSend?.() !== false
       if (isSent) return true
       end({ kind: 'unsent', why: 'too_late' })
       controller.abort(new Error('too late to send'))
