@@ -2,7 +2,14 @@ import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import type { ConnectionKey } from '../../src/domain/connection.js'
 import type { LeaseStore } from '../../src/flows/ports/refresh.js'
 import { eventually } from '../postgres/eventually.js'
-import { captured, givenActive, startStores, type TestStores } from '../postgres/start-stores.js'
+import {
+  authorizationRequest,
+  captured,
+  givenActive,
+  nothingKnown,
+  startStores,
+  type TestStores,
+} from '../postgres/start-stores.js'
 import { createRandom, type Random } from './random.js'
 import { newRow, type Row, type Server, statements, type View } from './row-model.js'
 
@@ -103,11 +110,25 @@ function anyStatement(random: Random, pair: Pair, text: string): Statement {
       onModel: () => statements.markAdopted(row, server, fence),
       onPostgres: () => leases.markAdopted(key, fence),
     },
+    activate: {
+      onModel: () => statements.activate(row, server, { fence, version }, credentials(text)),
+      onPostgres: () => reconnect(key, { fence, version }, text),
+    },
   }
-  const name = random.pick(['view', 'view', 'view', 'acquire', 'acquire', 'acquire', 'capture', 'settle', 'release', 'fileOrphan', 'findOrphan', 'markAdopted']) // prettier-ignore
+  const name = random.pick(['view', 'view', 'view', 'acquire', 'acquire', 'acquire', 'capture', 'settle', 'release', 'fileOrphan', 'findOrphan', 'markAdopted', 'activate']) // prettier-ignore
   const statement = all[name]
   if (statement === undefined) throw new Error(`no statement ${name}`)
   return { name, ...statement }
+}
+
+/** What a later consent brought is swapped in for the row as it was seen. */
+async function reconnect(key: ConnectionKey, seen: { fence: number; version: number }, text: string): Promise<boolean> {
+  const [held] = await stores.sql('select provider_id from connections where id = $1', [key.connectionId])
+  const request = authorizationRequest({ key, providerId: String(held?.['provider_id']), intent: 'reconnect' })
+  await stores.authorizationRequests.add(request)
+  const target = await stores.connections.activationTarget(request)
+  if (target === undefined) throw new Error('the consent has nothing to fill')
+  return stores.connections.activate(request, { ...target, ...seen }, { ...nothingKnown, ...captured(text) })
 }
 
 /** Clocks differ by the time a statement takes; what matters is on which side of a limit they are. */
