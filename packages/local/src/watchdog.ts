@@ -1,7 +1,11 @@
 import { spawn } from 'node:child_process'
 
 /** `signal` is a name without SIG, as `kill -s` takes it. The directories are deleted once the process is gone. */
-export type WatchdogOrder = { pid: number; signal: 'INT' | 'QUIT' | 'TERM' | 'KILL'; removeDirectories?: readonly string[] }
+export type WatchdogOrder = {
+  pid: number
+  signal: 'INT' | 'QUIT' | 'TERM' | 'KILL'
+  removeDirectories?: readonly string[]
+}
 
 // The pipe on its standard input is held by our process alone: end of file means that we died, by whatever signal.
 // A word on the pipe means that we ended the child ourselves and its pid may soon belong to somebody else.
