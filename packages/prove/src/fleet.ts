@@ -20,6 +20,8 @@ export type Fleet = {
   drainAll(): Promise<void>
   freeze(replica: number): void
   thaw(replica: number): void
+  /** Environment variables, beyond those of the start, of the processes that are started from now on. */
+  configure(settings: Readonly<Record<string, string>>): void
   /** A new process on the same port. */
   restart(replica: number): Promise<void>
   /** Replicas that ended without being asked to. */
@@ -44,6 +46,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
   const processes: (ServiceProcess | undefined)[] = []
   const all = new Set<ServiceProcess>()
   let incarnations = 0
+  let { settings } = options
 
   const start = async (replica: number): Promise<void> => {
     // Every process has a name of its own, which it tells the provider with each refresh: see provider-main.ts.
@@ -58,7 +61,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
       ALLOWED_RETURN_DOMAINS: 'app.example.com',
       EGRESS_ALLOW_PRIVATE_NETWORKS: '127.0.0.0/8',
       LOG_LEVEL: 'warn',
-      ...options.settings,
+      ...settings,
     }
     const started = startServiceProcess({
       service: 'broker',
@@ -105,6 +108,7 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
     },
     freeze: (replica) => take(replica).signal('SIGSTOP'),
     thaw: (replica) => take(replica).signal('SIGCONT'),
+    configure: (further) => void (settings = { ...settings, ...further }),
     restart: start,
     unexpectedEnds: () => [...all].filter((each) => each.endedUnasked()).length,
     async endAll() {

@@ -6,6 +6,7 @@ import { exactlyOnce } from './proofs/exactly-once.js'
 import { freeze } from './proofs/freeze.js'
 import { isolation } from './proofs/isolation.js'
 import { killGrace, killStrict } from './proofs/kill.js'
+import { rotation } from './proofs/rotation.js'
 import { schedule } from './proofs/schedule.js'
 import { slowProvider } from './proofs/slow-provider.js'
 
@@ -22,4 +23,5 @@ export const proofs: readonly Proof[] = [
   isolation,
   callbackRaces,
   schedule,
+  rotation,
 ]

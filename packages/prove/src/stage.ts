@@ -10,7 +10,7 @@ import type { NewProvider, ProviderFunctions, Registration } from './provider-ma
 import type { Target } from './read-load.js'
 import type { Resources } from './resources.js'
 import { type Remote, startChild } from './rpc.js'
-import { newConnectionIds, seedConnections } from './seed.js'
+import { type Issued, newConnectionIds, seedConnections } from './seed.js'
 
 // Owns the cast of one proof, each member a process: PostgreSQL, replicas of the broker, the provider, the load.
 
@@ -19,6 +19,9 @@ export type Stage = {
   fleet: Fleet
   provider: Remote<ProviderFunctions>
   load: Remote<LoadFunctions>
+  /** What the brokers were first started with, and what seals the seeded connections; base64. */
+  encryptionKey: string
+  logDirectory: string
   /** A provider at the lab, known to the brokers. */
   addProvider(options: NewProvider): Promise<StageProvider>
 }
@@ -28,6 +31,8 @@ export type StageProvider = {
   name: string
   /** Connections with live grants. `expiresInMs` is for all or for the nth, and may be negative. */
   seed(count: number, expiresInMs: number | ((index: number) => number)): Promise<Target[]>
+  /** Connections that are as good, but whose grants the provider does not know: for reading alone. */
+  seedUnknown(count: number, expiresInMs: number): Promise<Target[]>
   compare(): Promise<Ledger>
 }
 
@@ -59,7 +64,7 @@ export async function openStage(options: StageOptions): Promise<Stage> {
   const encryptionKey = key.toString('base64')
   const fleet = await startFleet({ ports, databaseUrl: database.url, encryptionKey, logDirectory, settings })
   resources.add(() => fleet.endAll())
-  const base = { database, fleet, provider, load }
+  const base = { database, fleet, provider, load, encryptionKey, logDirectory }
   return {
     ...base,
     async addProvider(wanted) {
@@ -77,15 +82,26 @@ function stageProvider(
   id: string,
   { clientId, tokenEndpoint }: Registration,
 ): StageProvider {
+  let unknown = 0
+  const store = (issued: readonly Issued[], expiresInMs: (index: number) => number): Promise<Target[]> =>
+    seedConnections({ database, vault, providerId: id, clientId, tokenEndpoint, expiresInMs }, issued)
   return {
     id,
     name,
     async seed(count, expiresInMs) {
       const issued = await provider.issue(name, newConnectionIds(count))
-      const expires = typeof expiresInMs === 'number' ? () => expiresInMs : expiresInMs
-      const options = { database, vault, providerId: id, clientId, tokenEndpoint, expiresInMs: expires }
-      return seedConnections(options, issued)
+      return store(issued, typeof expiresInMs === 'number' ? () => expiresInMs : expiresInMs)
+    },
+    seedUnknown(count, expiresInMs) {
+      const made = newConnectionIds(count).map((subject) => ({ subject, ...tokensOf(unknown++) }))
+      return store(made, () => expiresInMs)
     },
     compare: async () => compareLedger(database, vault, id, await provider.families(name)),
   }
 }
+
+/** As the lab names them: read-load.ts tells from a token whose it is. */
+const tokensOf = (family: number): Pick<Issued, 'accessToken' | 'refreshToken'> => ({
+  accessToken: `at_f${family}_g1_${'x'.repeat(32)}`,
+  refreshToken: `rt_f${family}_g1_${'x'.repeat(32)}`,
+})

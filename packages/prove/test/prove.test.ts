@@ -21,6 +21,7 @@ const scales: [id: string, scale: number][] = [
   ['R5', 0.015],
   ['R6-sessions', 0.025],
   ['R9', 0.02],
+  ['R16', 0.003],
 ]
 
 describe('npm run prove, scaled down', () => {
@@ -36,6 +37,6 @@ describe('npm run prove, scaled down', () => {
       })
       expect(findings.length).toBeGreaterThan(0)
     },
-    60_000,
+    180_000,
   )
 })
