@@ -8,7 +8,7 @@ export {
   type ErrorReason,
   type GrpcStatusName,
 } from './errors.js'
-export { consentLimits } from './limits.js'
+export { clientLimits, consentLimits, grpcLimits, httpLimits, outboundLimits, schemaLimits } from './limits.js'
 export { fromProblem, toProblem, toServiceError, type Problem } from './problem.js'
 export { loadProtos, protoFiles } from './proto.js'
 export type {

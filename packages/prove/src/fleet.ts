@@ -58,6 +58,9 @@ export async function startFleet(options: FleetOptions): Promise<Fleet> {
       ENCRYPTION_KEY: options.encryptionKey,
       STATE_KEY: stateKey,
       API_KEY: apiKey,
+      // One client is the whole load: what is measured is not its limit.
+      CLIENT_REQUESTS_PER_SECOND: '1000000',
+      OPEN_CONSENTS_PER_TENANT: '1000000',
       ALLOWED_RETURN_DOMAINS: 'app.example.com',
       EGRESS_ALLOW_PRIVATE_NETWORKS: '127.0.0.0/8',
       LOG_LEVEL: 'warn',

@@ -8,7 +8,6 @@ export { answerErrors, refuseMethod, refuseUnknownRoute } from './http/answer-er
 export { clientAddress, parseNetworks, type Networks } from './http/client-address.js'
 export { headerValues } from './http/header-values.js'
 export { listenHttp, type HttpServer } from './http/http-server.js'
-export { httpLimits } from './http/limits.js'
 export { logRequests, type FinishedRequest } from './http/log-requests.js'
 export { readJson } from './http/read-json.js'
 export { assignRequestId, chooseRequestId, requestIdOf, routeOf } from './http/request-id.js'

@@ -1,7 +1,7 @@
 // Owns which variables the broker reads, their defaults and how they must fit together; pure but for `*_FILE`.
 // Does not own how one variable is read (config-fields.ts) or the database's part (database-config.ts).
 import { readFileSync } from 'node:fs'
-import { consentLimits } from '@dromos/contract'
+import { clientLimits, consentLimits } from '@dromos/contract'
 import { ConfigurationError, resolveEnvironment, type Environment } from '@dromos/runtime'
 import type { z } from 'zod'
 import * as fields from './config-fields.js'
@@ -31,6 +31,8 @@ export type Config = Readonly<{
   returnUrlRules: ReturnUrlRule[] | undefined
   consentBinding: 'browser' | 'none'
   openConsentsPerTenant: number
+  /** 0 = no limit. */
+  requestsPerSecondPerClient: number
   egressAllowedPrivateNetworks: string[]
   auditReads: 'batched' | 'strict'
   scheduler: SchedulerConfig
@@ -56,7 +58,7 @@ export const configNames = [
   ...databaseNames, 'PORT', 'METRICS_PORT', 'BASE_URL', 'REDIRECT_PATH', 'DATABASE_POOL_SIZE',
   'DATABASE_PREPARED_STATEMENTS', 'ENCRYPTION_KEY', 'ENCRYPTION_KEYS_RETIRED', 'STATE_KEY', 'STATE_KEYS_RETIRED', 'API_KEY',
   'API_KEYS', 'REQUIRE_API_KEY', 'ALLOWED_CIDRS', 'REQUIRE_ALLOWLIST', 'TRUSTED_PROXIES', 'ENFORCE_RETURN_URL',
-  'ALLOWED_RETURN_DOMAINS', 'CONSENT_BINDING', 'OPEN_CONSENTS_PER_TENANT', 'EGRESS_ALLOW_PRIVATE_NETWORKS', 'AUDIT_READS', 'SCHEDULER',
+  'ALLOWED_RETURN_DOMAINS', 'CONSENT_BINDING', 'OPEN_CONSENTS_PER_TENANT', 'CLIENT_REQUESTS_PER_SECOND', 'EGRESS_ALLOW_PRIVATE_NETWORKS', 'AUDIT_READS', 'SCHEDULER',
   'SCHEDULER_INTERVAL_MS', 'REFRESH_CONCURRENCY_PER_PROVIDER', 'REFRESH_RATE_PER_PROVIDER', 'HOUSEKEEPING_INTERVAL_MS', 'RETENTION_DAYS', 'AUDIT_RETENTION_DAYS', 'LOG_LEVEL', 'DRAIN_DEADLINE_MS', 'REDIS_URL',
 ] as const // prettier-ignore
 
@@ -84,11 +86,7 @@ export function parseConfig(
     ...readKeys(read, problems),
     ...readGuards(read, problems, warnings),
     consentBinding: read('CONSENT_BINDING', fields.oneOf(['browser', 'none'], 'browser'), 'browser'),
-    openConsentsPerTenant: read(
-      'OPEN_CONSENTS_PER_TENANT',
-      fields.wholeNumber({ min: 1, max: 1_000_000 }).default(consentLimits.openPerTenant),
-      0,
-    ),
+    ...readLimits(read),
     egressAllowedPrivateNetworks: read('EGRESS_ALLOW_PRIVATE_NETWORKS', fields.networks, []),
     auditReads: read('AUDIT_READS', fields.oneOf(['batched', 'strict'], 'batched'), 'strict'),
     scheduler: readScheduler(read),
@@ -158,6 +156,24 @@ function readScheduler(read: Read): SchedulerConfig {
       1,
     ),
     ratePerProvider: read('REFRESH_RATE_PER_PROVIDER', fields.wholeNumber({ min: 1, max: 10_000 }).default(50), 1),
+  }
+}
+
+function readLimits(read: Read): Pick<Config, 'openConsentsPerTenant' | 'requestsPerSecondPerClient'> {
+  const range = { max: 1_000_000 }
+  const { openPerTenant } = consentLimits
+  const { requestsPerSecond } = clientLimits
+  return {
+    openConsentsPerTenant: read(
+      'OPEN_CONSENTS_PER_TENANT',
+      fields.wholeNumber({ ...range, min: 1 }).default(openPerTenant),
+      1,
+    ),
+    requestsPerSecondPerClient: read(
+      'CLIENT_REQUESTS_PER_SECOND',
+      fields.wholeNumber({ ...range, min: 0 }).default(requestsPerSecond),
+      0,
+    ),
   }
 }
 

@@ -41,6 +41,8 @@ test('the minimal environment has every defence on and nothing to warn of (fault
     trustedProxies: [],
     returnUrlRules: [{ scheme: 'https:', host: 'app.example.com', wildcard: undefined, port: '' }],
     consentBinding: 'browser',
+    openConsentsPerTenant: 1_000,
+    requestsPerSecondPerClient: 1_000,
     egressAllowedPrivateNetworks: [],
     auditReads: 'batched',
     housekeeping: { intervalMs: 60_000, credentialsDays: 30, auditDays: 365 },

@@ -25,7 +25,7 @@ function routesInCode(): string[] {
   const app = createServer({
     ports: {} as ServerDependencies['ports'],
     settings: { baseUrl: 'https://connect.example.com' } as ServerDependencies['settings'],
-    config: { apiKeys: [], requireApiKey: true, allowedCidrs: undefined, trustedProxies: [] } as unknown as ServerDependencies['config'],
+    config: { apiKeys: [], requireApiKey: true, allowedCidrs: undefined, trustedProxies: [], requestsPerSecondPerClient: 0 } as unknown as ServerDependencies['config'],
     reporting: { observeRequest: () => undefined } as unknown as ServerDependencies['reporting'],
     health: { pendingMigrations: async () => [], isVaultUsable: () => true, incidents: () => [] },
     metrics: serveMetrics(createMetricsRegistry()),

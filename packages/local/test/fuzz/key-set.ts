@@ -1,14 +1,8 @@
 import { generateKeyPairSync } from 'node:crypto'
+import { outboundLimits } from '@dromos/contract'
 import { expect } from '@jest/globals'
 import fc from 'fast-check'
-import {
-  fits,
-  keySetSchema,
-  knownAlgs,
-  maxKeys,
-  toJwk,
-  usableKeys,
-} from '../../../../services/broker/src/oauth/signing-key.js'
+import { fits, keySetSchema, knownAlgs, toJwk, usableKeys } from '../../../../services/broker/src/oauth/signing-key.js'
 import { damaged, oddName, oddValue } from './hostile-text.js'
 import { expectCleanPrototypes, type FuzzTarget } from './target.js'
 
@@ -60,7 +54,7 @@ export const keySet: FuzzTarget = {
   runs: 2000,
   property: fc.property(text, (json) => {
     const keys = read(json) as ReturnType<typeof usableKeys>
-    expect(keys.length).toBeLessThanOrEqual(maxKeys)
+    expect(keys.length).toBeLessThanOrEqual(outboundLimits.keysPerSet)
     for (const each of keys) {
       expect(each).not.toHaveProperty('d')
       expect(each).not.toHaveProperty('k')

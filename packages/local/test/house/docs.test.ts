@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { errorReasons } from '@dromos/contract'
-import { durationBucketsSeconds, httpLimits } from '@dromos/runtime'
+import { durationBucketsSeconds } from '@dromos/runtime'
 import { describe, expect, test } from '@jest/globals'
+import * as limits from '../../../../packages/contract/src/limits.js'
 import * as broker from '../../../../services/broker/src/config.js'
 import { providerProfileSchema } from '../../../../services/broker/src/domain/provider-profile.js'
 import * as gateway from '../../../../services/gateway/src/config.js'
-import { grpcLimits } from '../../../../services/gateway/src/grpc/server.js'
 import { brokerEnvironment, DEFAULT_PORTS, gatewayService } from '../../src/stack/services.js'
 import { codeOf, nameOf, readText, type Row, sourceText, tableRows, unionMembers } from './doc-page.js'
 
@@ -144,14 +144,25 @@ describe('docs/providers.md', () => {
   }) // prettier-ignore
 })
 
-describe('docs/security.md', () => {
-  const rows = tableRows(readText('docs/security.md'), 'Limit')
-  const numbers = (names: object) =>
-    Object.entries(names).map(([name, value]): [string, string] => [name, String(value)])
+describe('docs/limits.md', () => {
+  const rows = tableRows(readText('docs/limits.md'), 'Limit').map((row) => [nameOf(row.Limit), row.Value])
 
-  test('repeats every limit of the HTTP and gRPC servers, with its number', () => {
-    const inCode = [...numbers(httpLimits), ...numbers(grpcLimits)]
-    expect(rows.map((row) => [nameOf(row.Limit), row.Value?.replaceAll(',', '')]).sort()).toEqual(inCode.sort())
+  test('repeats every limit of the one file, with its number, and none besides', () => {
+    const inCode = Object.values(limits).flatMap((group) =>
+      Object.entries(group).map(([name, value]) => [name, value.toLocaleString('en')]),
+    )
+    expect(new Set(inCode.map(([name]) => name)).size).toBe(inCode.length)
+    expect(rows.sort()).toEqual(inCode.sort())
+  })
+
+  test('is about numbers that the services use', () => {
+    const sources = ['services/broker/src', 'services/gateway/src', 'packages/runtime/src'].map(sourceText).join('\n')
+    const channelOptions = Object.keys(limits.grpcLimits) // handed to the server as a whole
+    const names = Object.values(limits).flatMap(Object.keys)
+    expect(
+      names.filter((name) => !channelOptions.includes(name) && !new RegExp(`\\b${name}\\b`).test(sources)),
+    ).toEqual([])
+    expect(sources).toContain('new Server(grpcLimits)')
   })
 })
 

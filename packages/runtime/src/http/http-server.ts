@@ -1,8 +1,7 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { ServiceError } from '@dromos/contract'
+import { httpLimits, ServiceError } from '@dromos/contract'
 import type { Express } from 'express'
-import { httpLimits } from './limits.js'
 import { messageClasses } from './message-classes.js'
 
 export type HttpServer = {

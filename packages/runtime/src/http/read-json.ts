@@ -1,5 +1,5 @@
+import { httpLimits } from '@dromos/contract'
 import express, { type RequestHandler } from 'express'
-import { httpLimits } from './limits.js'
 
 /**
  * Reads a JSON body up to `httpLimits.bodyBytes`. The content type is not looked at: v1 clients have always been able to

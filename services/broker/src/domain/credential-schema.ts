@@ -1,4 +1,4 @@
-import { ServiceError } from '@dromos/contract'
+import { schemaLimits, ServiceError } from '@dromos/contract'
 import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv'
 import ajvFormats from 'ajv-formats'
 import { Ajv2020 } from 'ajv/dist/2020.js'
@@ -8,8 +8,6 @@ import { problemOfValue, requiredFields } from './strategy.js'
 
 // Owns what a person may type into the form of a static provider: which schemas are accepted at registration and which
 // values at capture. Does not own how the form looks (credential-fields.ts, http/pages).
-
-export const schemaLimits = { bytes: 16 * 1024, depth: 8, fields: 50, valueBytes: 8 * 1024 } as const
 
 /** One thing wrong with what was submitted. `field` is a name of the schema, undefined for the whole; never a value. */
 export type FieldProblem = { field: string | undefined; message: string }
@@ -25,7 +23,7 @@ export class RefusedFields extends ServiceError {
 /** What is wrong with a credential schema; empty when it can be used with a strategy that needs `required`. */
 export function schemaProblems(schema: JsonSchema, required: readonly string[]): string[] {
   const text = JSON.stringify(schema)
-  if (Buffer.byteLength(text) > schemaLimits.bytes) return [`must have at most ${schemaLimits.bytes} bytes`]
+  if (Buffer.byteLength(text) > schemaLimits.schemaBytes) return [`must have at most ${schemaLimits.schemaBytes} bytes`]
   if (schema.type !== 'object' || !isRecord(schema.properties))
     return ['must have the type "object" and list its fields in "properties"']
   const problems = [...structureProblems(schema, 1), ...fieldProblems(schema, required)]

@@ -1,4 +1,4 @@
-import { ServiceError } from '@dromos/contract'
+import { consentLimits, ServiceError } from '@dromos/contract'
 import { checkCredentials, RefusedFields } from '../domain/credential-schema.js'
 import type { StaticCredentials } from '../domain/credentials.js'
 import type { Actor } from '../domain/events.js'
@@ -22,7 +22,6 @@ export type AttemptLimit = {
   take(requestId: string): boolean
 }
 
-const attemptsPerRequest = 10
 const requestsRemembered = 10_000
 
 /** In memory, so each replica counts its own: the provider's form must not become a place to try stolen keys in bulk. */
@@ -35,7 +34,7 @@ export function createAttemptLimit(): AttemptLimit {
       counts.set(requestId, count)
       const [oldest] = counts.keys()
       if (counts.size > requestsRemembered && oldest !== undefined) counts.delete(oldest)
-      return count <= attemptsPerRequest
+      return count <= consentLimits.attemptsPerLink
     },
   }
 }

@@ -8,6 +8,7 @@ import { parseApiKey, type Caller } from '../domain/caller.js'
 import type { Actor } from '../domain/events.js'
 import { readPresentedKeys } from '../domain/presented-key.js'
 import { createAuthenticator } from '../flows/authenticate-caller.js'
+import { createClientLimit } from '../flows/limit-clients.js'
 import type { Ports } from '../flows/ports/ports.js'
 
 export type GuardSettings = {
@@ -16,6 +17,8 @@ export type GuardSettings = {
   /** undefined = every address may call. */
   allowedCidrs: readonly string[] | undefined
   trustedProxies: readonly string[]
+  /** 0 = no limit. */
+  requestsPerSecondPerClient: number
 }
 
 /** What the guard found, as the rest of a request knows it: the one place that gives `response.locals` a type. */
@@ -26,12 +29,13 @@ type GuardPorts = Pick<Ports, 'clients' | 'now' | 'report'>
 /**
  * For routes that need a caller: sets what `callerOf` and `actorOf` give back. Throws `access_denied` outside the allowed
  * networks (before any key is looked at, so that strangers cannot try keys), `missing_api_key`, `invalid_api_key`,
- * `invalid_request`.
+ * `invalid_request`, `rate_limited`.
  */
 export function guard(settings: GuardSettings, ports: GuardPorts): RequestHandler {
   const trusted = toNetworks(settings.trustedProxies)
   const allowed = settings.allowedCidrs === undefined ? undefined : toNetworks(settings.allowedCidrs)
   const authenticate = createAuthenticator(ports, settings)
+  const limit = createClientLimit({ requestsPerSecond: settings.requestsPerSecondPerClient, now: ports.now })
   return async (request, response, next) => {
     const peerAddress = clientAddress(request.socket.remoteAddress, request.get('x-forwarded-for'), trusted)
     try {
@@ -39,6 +43,7 @@ export function guard(settings: GuardSettings, ports: GuardPorts): RequestHandle
         throw new ServiceError('access_denied', 'calls from this address are not allowed')
       refuseKeyInQuery(request)
       const { caller, isForwarded } = await authenticate(readPresentedKeys(keyHeaders(request)))
+      limit(caller)
       const address = isForwarded ? addressSaidBy(peerAddress, request, trusted) : peerAddress
       const found = foundFor(response)
       found.caller = caller

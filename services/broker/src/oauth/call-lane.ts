@@ -1,4 +1,4 @@
-import { createTokenBucket } from './token-bucket.js'
+import { createTokenBucket } from '../domain/token-bucket.js'
 
 /** How many calls of one client at one provider run at once, and how many begin in a second. */
 export type CallLane = {

@@ -1,8 +1,6 @@
-import { ServiceError } from '@dromos/contract'
+import { outboundLimits, ServiceError } from '@dromos/contract'
 import type { z } from 'zod'
 import type { Outbound } from './outbound-fetch.js'
-
-const maxDocumentBytes = 1_048_576
 
 export type FetchedDocument<Document> =
   | { kind: 'document'; document: Document }
@@ -20,7 +18,7 @@ export async function fetchDocument<Schema extends z.ZodType>(
     url,
     method: 'GET',
     headers: { accept: 'application/json' },
-    reads: { upToBytes: maxDocumentBytes },
+    reads: { upToBytes: outboundLimits.documentBytes },
   })
   if (result.kind !== 'answer') return { kind: 'unreachable', why: result.why }
   if (result.status >= 500) return { kind: 'unreachable', why: `http_${result.status}` }

@@ -1,8 +1,9 @@
+import { outboundLimits } from '@dromos/contract'
 import { createDocumentCache } from './document-cache.js'
 import { fetchDocument, isUnavailable, unavailable } from './fetch-document.js'
 import type { Outbound } from './outbound-fetch.js'
 import { fits, keySetSchema, usableKeys, type SigningKey } from './signing-key.js'
-import { createTokenBucket, type TokenBucket } from './token-bucket.js'
+import { createTokenBucket, type TokenBucket } from '../domain/token-bucket.js'
 
 // Owns the providers' published keys: cached per URL, fetched anew for an unknown key id within a budget.
 // Does not own signatures.
@@ -36,7 +37,8 @@ export function createKeySets(outbound: Outbound, { now }: { now(): Date }): Key
   // Stock libraries wait 30 to 60 s between fetches, which fails a login right after two rotations; a bucket lets that
   // through and still bounds a flood of made-up key ids (A54).
   function bucketOf(jwksUrl: string): TokenBucket {
-    const bucket = buckets.get(jwksUrl) ?? createTokenBucket({ burst: 3, refillMs: 30_000, now })
+    const bucket =
+      buckets.get(jwksUrl) ?? createTokenBucket({ burst: outboundLimits.keySetFetches, refillMs: 30_000, now })
     buckets.delete(jwksUrl)
     buckets.set(jwksUrl, bucket)
     const oldest = buckets.keys().next()

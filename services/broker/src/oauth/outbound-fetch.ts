@@ -1,3 +1,4 @@
+import { outboundLimits } from '@dromos/contract'
 import { setMaxListeners } from 'node:events'
 import { createAddressRules, type AddressRules } from './address-rules.js'
 import { callOnce, type OutboundLimits, type OutboundRequest, type OutboundResult } from './outbound-call.js'
@@ -26,8 +27,12 @@ export type OutboundOptions = {
   certificateAuthorities?: readonly string[]
 }
 
-/** Total is shorter than a refresh lease (15 s): a call never outlives the right to make it. */
-const standardLimits: OutboundLimits = { connectMs: 3_000, headersMs: 5_000, totalMs: 10_000, headerBytes: 32_768 }
+const standardLimits: OutboundLimits = {
+  connectMs: outboundLimits.connectMs,
+  headersMs: outboundLimits.answerHeadersMs,
+  totalMs: outboundLimits.totalMs,
+  headerBytes: outboundLimits.answerHeaderBytes,
+}
 
 export function createOutbound(options: OutboundOptions): Outbound {
   const rules = createAddressRules(options.allowedPrivateNetworks)

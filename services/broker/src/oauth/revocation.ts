@@ -1,3 +1,4 @@
+import { outboundLimits } from '@dromos/contract'
 import { customFetch, tokenRevocation, type ClientAuth, type CustomFetch } from 'openid-client'
 import type { ClientSecrets, OAuthProvider } from '../domain/provider.js'
 import type { RevocationAnswer, RevocationEndpoint } from '../flows/ports/oauth.js'
@@ -11,11 +12,9 @@ import { retryAfterSeconds } from './token-wire.js'
 
 type Request = Parameters<RevocationEndpoint['revoke']>[2]
 
-const maxAnswerBytes = 16_384
-
 export function createRevocationEndpoint({ outbound, now }: { outbound: Outbound; now(): Date }): RevocationEndpoint {
   const send = async (request: Omit<OutboundRequest, 'reads'>): Promise<OutboundResult> =>
-    outbound.send({ ...request, reads: { upToBytes: maxAnswerBytes } })
+    outbound.send({ ...request, reads: { upToBytes: outboundLimits.revocationAnswerBytes } })
   const read = (result: OutboundResult, meansGone: readonly number[]): RevocationAnswer =>
     readAnswer(result, meansGone, now().getTime())
 

@@ -1,12 +1,11 @@
+import { outboundLimits } from '@dromos/contract'
 import type { JWK } from 'jose'
 import { z } from 'zod'
 
 // Owns which published keys may verify a signature. Does not own fetching them.
 
-export const maxKeys = 100
-
 /** RFC 7517 section 5. The count is capped before any key is looked at. */
-export const keySetSchema = z.object({ keys: z.array(z.unknown()).max(maxKeys) })
+export const keySetSchema = z.object({ keys: z.array(z.unknown()).max(outboundLimits.keysPerSet) })
 
 const name = z.string().max(256)
 const number = z

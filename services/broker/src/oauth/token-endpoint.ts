@@ -1,3 +1,4 @@
+import { outboundLimits } from '@dromos/contract'
 import { customFetch, genericGrantRequest, type ClientAuth, type CustomFetch } from 'openid-client'
 import type { OAuthProvider } from '../domain/provider.js'
 import type { TokenCall } from '../domain/token-refusal.js'
@@ -10,8 +11,6 @@ import { readTokenCall } from './token-wire.js'
 
 // Owns one call of a token endpoint: the library builds and authenticates it, the egress guard sends it, we read the
 // answer. Does not own when to call, nor what an answer or refusal means for a connection.
-
-const maxTokenAnswerBytes = 262_144
 
 /** Milliseconds after which no further client secret is tried: all tries together fit into a refresh lease. */
 const lastTryStartsWithinMs = 5_000
@@ -69,7 +68,7 @@ async function callOnce(
       url,
       method: 'POST',
       ...shape(provider, options),
-      reads: { upToBytes: maxTokenAnswerBytes },
+      reads: { upToBytes: outboundLimits.tokenAnswerBytes },
       mayStillSend: request.mayStillSend,
     })
     const receivedAtMs = now().getTime()

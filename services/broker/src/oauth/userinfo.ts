@@ -1,3 +1,4 @@
+import { outboundLimits } from '@dromos/contract'
 import { z } from 'zod'
 import type { FlowSnapshot } from '../domain/authorization-request.js'
 import type { OAuthProvider } from '../domain/provider.js'
@@ -10,8 +11,6 @@ import type { Outbound } from './outbound-fetch.js'
 import { verifySignedJwt } from './signed-jwt.js'
 
 // Owns one call of a userinfo endpoint and whose claims came back. Does not own what follows from a refusal.
-
-const maxAnswerBytes = 262_144
 
 const claimsSchema = z.object({ sub: z.string(), ...labelClaims })
 const audience = z.union([z.string(), z.array(z.string()).max(50)])
@@ -33,7 +32,7 @@ export function createUserinfoEndpoint({
         method: 'GET',
         // RFC 9700 section 4.3.2: never in the query. Aggregated and distributed claims are not followed (A39).
         headers: { accept: 'application/json, application/jwt', authorization: `Bearer ${accessToken}` },
-        reads: { upToBytes: maxAnswerBytes },
+        reads: { upToBytes: outboundLimits.tokenAnswerBytes },
       })
       if (result.kind !== 'answer' || result.status !== 200) return { kind: 'unavailable' }
       try {

@@ -41,7 +41,14 @@ async function guarded(records: readonly KeyRecord[], settings: Partial<GuardSet
   app.use(assignRequestId)
   app.use(
     guard(
-      { apiKeys: [operatorKey], requireApiKey: true, allowedCidrs: undefined, trustedProxies: [], ...settings },
+      {
+        apiKeys: [operatorKey],
+        requireApiKey: true,
+        allowedCidrs: undefined,
+        trustedProxies: [],
+        requestsPerSecondPerClient: 0,
+        ...settings,
+      },
       {
         now: () => now,
         report: async (event) => void events.push(event),

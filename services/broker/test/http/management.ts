@@ -58,7 +58,12 @@ export async function startManagement(options: { health?: Partial<Health> } = {}
   app.set('query parser', 'simple')
   app.use(assignRequestId)
   app.use(operationsRouter(health, serveMetrics(registry)))
-  app.use(guard({ apiKeys: [], requireApiKey: true, allowedCidrs: undefined, trustedProxies: [] }, ports))
+  app.use(
+    guard(
+      { apiKeys: [], requireApiKey: true, allowedCidrs: undefined, trustedProxies: [], requestsPerSecondPerClient: 0 },
+      ports,
+    ),
+  )
   app.use(providersRouter(ports), auditRouter(ports))
   app.use(answerErrors(log))
   const server = await listenHttp(app, { port: 0, host: '127.0.0.1' })

@@ -1,7 +1,7 @@
 // Owns the gRPC edge: limits, TLS, services, health, reflection, drain.
 // Does not own what an operation does (operations.ts) or how one call is wrapped (unary.ts).
 import { createSecureContext } from 'node:tls'
-import { loadProtos, ServiceError } from '@dromos/contract'
+import { grpcLimits, loadProtos, ServiceError } from '@dromos/contract'
 import { ConfigurationError, type Logger } from '@dromos/runtime'
 import { logVerbosity, Server, ServerCredentials, setLogVerbosity } from '@grpc/grpc-js'
 import { loadSync, type PackageDefinition, type ServiceDefinition } from '@grpc/proto-loader'
@@ -24,16 +24,6 @@ export type GrpcServer = {
 /** The two generations of the service; one implementation serves both. */
 export const serviceNames = ['oha.v1.OHAService', 'nexus.v1.NexusService'] as const
 
-/** Every size and time limit of the gRPC server. Metadata is bounded at 64 KiB by node's own HTTP/2 default. */
-export const grpcLimits = {
-  'grpc.max_receive_message_length': 64 * 1024,
-  'grpc.max_concurrent_streams': 100,
-  'grpc-node.max_session_memory': 10,
-  'grpc.keepalive_time_ms': 60_000,
-  'grpc.keepalive_timeout_ms': 20_000,
-  'grpc.max_connection_idle_ms': 300_000,
-} as const
-
 export type GrpcParts = Readonly<{
   config: Config
   operations: Operations
@@ -51,6 +41,7 @@ export async function listenGrpc({ config, operations, lifecycle, reporting, log
   setLogVerbosity(logVerbosity.NONE)
   const anonymousKey = config.anonymousCallers === 'lend-own-key' ? config.brokerApiKey : undefined
   const unary = createUnary({ trustedProxies: config.trustedProxies, anonymousKey }, reporting, log)
+  // Metadata is bounded at 64 KiB by node's own HTTP/2 default.
   const server = new Server(grpcLimits)
   const protos = loadProtos()
   const methods = { ...connectionMethods(operations, unary.wrap), ...lifecycleMethods(lifecycle, unary.wrap) }

@@ -1,4 +1,5 @@
-import { httpLimits, readJson, sendJson } from '@dromos/runtime'
+import { httpLimits } from '@dromos/contract'
+import { readJson, sendJson } from '@dromos/runtime'
 import express from 'express'
 import { parseConnectionId, parseRequestConnection } from '../input.js'
 import { readSingle } from '../lifecycle.js'

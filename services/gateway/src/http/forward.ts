@@ -1,5 +1,4 @@
-import { ServiceError } from '@dromos/contract'
-import { httpLimits } from '@dromos/runtime'
+import { httpLimits, ServiceError } from '@dromos/contract'
 import express, { type Request } from 'express'
 import type { BrokerClient } from '../broker-client.js'
 import type { ContextReader } from './call-context.js'

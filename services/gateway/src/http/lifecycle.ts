@@ -1,4 +1,4 @@
-import { httpLimits } from '@dromos/runtime'
+import { httpLimits } from '@dromos/contract'
 import express, { type Request } from 'express'
 import { parseConnectionId } from '../input.js'
 import { type Lifecycle, type ListFilters, listFilters, readSingle } from '../lifecycle.js'
