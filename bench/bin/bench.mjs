@@ -14,8 +14,8 @@ its own and a real PostgreSQL. Without a name it runs every scenario, one after 
   npm run bench -- --list          the scenarios and their goals
   npm run bench -- --help          this text
 
-  npm run bench -- P1 P3 --against http://127.0.0.1:8090 --api-key <key> --connection <id>
-                                   measures another server of the v1 API beside ours
+  npm run bench -- P1 P3 --against http://127.0.0.1:8090 --api-key <key> --connection <id> --provider <id>
+                                   measures another server of the v1 API beside ours (P3 needs the provider)
 
 Exit status 0 means that every goal was met. Ctrl-C stops everything that was started.`
 

@@ -22,6 +22,8 @@ export async function addProvider({ brokerUrl }: Pair): Promise<string> {
   return textOf(answer, 'id', 'registering the provider')
 }
 
+export const accessTokenBytes = 1_000
+
 const monthMs = 30 * 86_400_000
 
 /** Answers their ids. `tokenBytes`: the length of each access token. */
@@ -29,7 +31,7 @@ export async function addConnections(
   { database, vault }: Pair,
   providerId: string,
   count: number,
-  tokenBytes = 1_000,
+  tokenBytes = accessTokenBytes,
 ): Promise<string[]> {
   const ids = newConnectionIds(count)
   const tokenOf = (bytes: number): string => randomBytes(bytes).toString('base64url').slice(0, bytes)

@@ -1,24 +1,35 @@
 import { offer } from '@dromos/prove'
-import { compileRequests, sendHttp, type HttpPlan, type Source } from './http-load.js'
-import { startStopwatch, type Window } from './stopwatch.js'
+import { callGrpc, compileCalls, type GrpcPlan } from './load/grpc-load.js'
+import { compileRequests, sendHttp, type HttpPlan } from './load/http-load.js'
+import { startStopwatch, type Stopwatch, type Window } from './load/stopwatch.js'
 
 // Owns the load as a process of its own, so that measuring does not wait for what it measures.
 
-export type LoadPlan = HttpPlan
+export type LoadPlan = HttpPlan | GrpcPlan
 
-const prepared = new Map<string, { plan: LoadPlan; source: Source }>()
+/** Sends until the watch is over. */
+type Load = (watch: Stopwatch) => Promise<void>
+
+const prepared = new Map<string, Load>()
+
+function compile(plan: LoadPlan): Load {
+  if (plan.kind === 'http') {
+    const source = compileRequests(plan)
+    return (watch) => sendHttp(plan, source, watch)
+  }
+  const source = compileCalls(plan)
+  return (watch) => callGrpc(plan, source, watch)
+}
 
 const functions = {
-  prepare(name: string, plan: LoadPlan): void {
-    prepared.set(name, { plan, source: compileRequests(plan) })
-  },
+  prepare: (name: string, plan: LoadPlan) => void prepared.set(name, compile(plan)),
   forget: (name: string) => void prepared.delete(name),
   /** One window of load, at most that long. */
   async send(name: string, milliseconds: number): Promise<Window> {
-    const found = prepared.get(name)
-    if (found === undefined) throw new Error(`no load ${name}`)
+    const load = prepared.get(name)
+    if (load === undefined) throw new Error(`no load ${name}`)
     const watch = startStopwatch(milliseconds)
-    await sendHttp(found.plan, found.source, watch)
+    await load(watch)
     return watch.stop()
   },
 }

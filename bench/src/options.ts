@@ -26,6 +26,7 @@ const flags = {
   against: { type: 'string' },
   'api-key': { type: 'string' },
   connection: { type: 'string' },
+  provider: { type: 'string' },
   list: { type: 'boolean', default: false },
   markdown: { type: 'boolean', default: false },
 } as const
@@ -43,7 +44,7 @@ export function readOptions(argv: readonly string[]): Options {
     seconds: numberOf('seconds', values.seconds, 0.1, 600),
     rounds: Math.floor(numberOf('rounds', values.rounds, 1, 100)),
     rows: Math.floor(numberOf('rows', values.rows, 1, 1_000_000)),
-    against: readAgainst(values.against, values['api-key'], values.connection),
+    against: readAgainst(values),
     json: resolve(values.json ?? join(root, '.dromos', 'bench.json')),
     lists: values.list,
     markdown: values.markdown,
@@ -58,15 +59,17 @@ function numberOf(flag: string, text: string, least: number, most: number): numb
   throw new Problem(`--${flag}: give a number from ${least} to ${most}`)
 }
 
-function readAgainst(url: string | undefined, apiKey = '', connectionId = ''): Against | undefined {
-  if (url === undefined) return undefined
-  const parsed = URL.canParse(url) ? new URL(url) : undefined
-  if (parsed?.protocol !== 'http:' || parsed.pathname !== '/')
+function readAgainst({ against, 'api-key': apiKey = '', connection = '', provider }: Values): Against | undefined {
+  if (against === undefined) return undefined
+  const url = URL.canParse(against) ? new URL(against) : undefined
+  if (url?.protocol !== 'http:' || url.pathname !== '/')
     throw new Problem('--against: give the origin of a plain HTTP server, such as http://127.0.0.1:8090')
-  if (apiKey === '' || connectionId === '')
+  if (apiKey === '' || connection === '')
     throw new Problem('--against needs --api-key and --connection: a connection of that server that is active')
-  return { url: parsed, apiKey, connectionId }
+  return { url, apiKey, connectionId: connection, provider }
 }
+
+type Values = ReturnType<typeof parse>['values']
 
 function parse(argv: readonly string[]) {
   try {

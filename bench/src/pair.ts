@@ -8,6 +8,7 @@ import {
   freePort,
   gatewayService,
   type Ports,
+  type Service,
   ServiceProcess,
 } from '@dromos/local'
 import { apiKey as operatorKey, type ProofDatabase } from '@dromos/prove'
@@ -25,10 +26,12 @@ export type Pair = {
   brokerUrl: string
   /** The key of an agent, as its owner would have made it. */
   agentKey: string
-  gateway: Watched
-  broker: Watched
+  gateway: Watched & Started
+  broker: Watched & Started
   postgres: Watched | undefined
 }
+
+type Started = { /** From the start of the process to its first 200 at /readyz. */ readyAfterMs: number }
 
 /** What a scenario changes of the settings, in both services. */
 export type Changes = { broker?: Environment; gateway?: Environment }
@@ -57,8 +60,8 @@ export async function startPair(run: Run, changes: Changes = {}): Promise<Pair> 
     ports,
     brokerUrl: `http://127.0.0.1:${ports.broker}`,
     agentKey,
-    gateway: { name: 'gateway', pid: gateway },
-    broker: { name: 'broker', pid: broker },
+    gateway,
+    broker,
     postgres: await postmasterOf(database),
   }
 }
@@ -85,12 +88,15 @@ function settings(ports: Ports, encryptionKey: string, databaseUrl: string, chan
   }
 }
 
-/** Answers the process id. */
-async function start(run: Run, service: ConstructorParameters<typeof ServiceProcess>[0]): Promise<number> {
-  const started = new ServiceProcess({ ...service, logName: `${service.logName}-${Date.now()}` }, run.logDirectory)
+async function start(run: Run, service: Service): Promise<Watched & Started> {
+  const startedAtMs = performance.now()
+  const started = new ServiceProcess(
+    { ...service, logName: `${service.logName}-${new URL(service.readyUrl).port}` },
+    run.logDirectory,
+  )
   run.resources.add(() => started.stop())
   await started.waitUntilReady(new AbortController().signal)
-  return started.pid ?? 0
+  return { name: service.name, pid: started.pid ?? 0, readyAfterMs: performance.now() - startedAtMs }
 }
 
 export async function choosePorts(): Promise<Ports> {

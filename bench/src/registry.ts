@@ -1,5 +1,8 @@
 import type { Scenario } from './scenario.js'
+import { requestConnection } from './scenarios/request-connection.js'
+import { startUp } from './scenarios/start-up.js'
 import { tokenRead } from './scenarios/token-read.js'
+import { tokenReadGrpc } from './scenarios/token-read-grpc.js'
 
 /** Every scenario, in the order in which they run. */
-export const scenarios: readonly Scenario[] = [tokenRead]
+export const scenarios: readonly Scenario[] = [tokenRead, tokenReadGrpc, requestConnection, startUp]

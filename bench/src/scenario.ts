@@ -34,7 +34,12 @@ export type Run = {
 }
 
 /** Another server that speaks the v1 API, measured beside ours. */
-export type Against = { url: URL; apiKey: string; connectionId: string }
+export type Against = {
+  url: URL
+  apiKey: string
+  connectionId: string
+  /** Only with it P3 can ask there. */ provider: string | undefined
+}
 
 /** Requests in flight: as many agents, each waiting for its answer. */
 export const agents = 64

@@ -1,5 +1,5 @@
 import type { Usage, Watched } from './processes.js'
-import type { Window } from './stopwatch.js'
+import type { Window } from './load/stopwatch.js'
 
 // Owns what is made of the windows of one side: medians, costs, and its ratio to another side. Pure.
 

@@ -19,5 +19,6 @@ export {
   urlsOf,
   type Environment,
   type Ports,
+  type Service,
 } from './stack/services.js'
 export { armWatchdog } from './watchdog.js'
