@@ -5,17 +5,25 @@ import { rateOf, type Sample, type Side, summarise } from './side.js'
 
 // Owns the fair comparison: sides take turns in one run, A/B/A/B, so that whatever else the machine does hits them alike.
 
-export type Contender = { name: string; plan: LoadPlan; processes: readonly Watched[] }
-
-const warmUpShare = 0.4
+export type Contender = {
+  name: string
+  /** A function makes a new one for each window: some requests cannot be sent twice. */
+  plan: LoadPlan | (() => Promise<LoadPlan>)
+  processes: readonly Watched[]
+  /** Load that runs beside it and is not measured. */
+  beside?: LoadPlan
+}
 
 /** One side per contender, in their order. Throws when a side gave no good answer at all. */
 export async function compare(run: Run, contenders: readonly Contender[]): Promise<Side[]> {
   const measured = contenders.map((contender) => ({ contender, samples: [] as Sample[] }))
-  for (const { name, plan } of contenders) {
-    await run.load.prepare(name, plan)
-    run.show(`warming up ${name}`)
-    await run.load.send(name, run.seconds * warmUpShare * 1000)
+  for (const { name, plan, beside } of contenders) {
+    if (typeof plan !== 'function') await run.load.prepare(name, plan)
+    if (beside !== undefined) await run.load.prepare(besides(name), beside)
+  }
+  for (const contender of contenders) {
+    run.show(`warming up ${contender.name}`)
+    await measure(run, contender)
   }
   for (let round = 1; round <= run.rounds; round++)
     for (const { contender, samples } of measured) {
@@ -23,12 +31,21 @@ export async function compare(run: Run, contenders: readonly Contender[]): Promi
       samples.push(sample)
       run.show(`round ${round} of ${run.rounds}: ${contender.name} ${Math.round(rateOf(sample.window))}/s`)
     }
-  for (const { name } of contenders) await run.load.forget(name)
+  for (const { name } of contenders) for (const each of [name, besides(name)]) await run.load.forget(each)
   return measured.map(({ contender, samples }) => summarise(contender.name, contender.processes, samples))
 }
 
-async function measure(run: Run, { name, processes }: Contender): Promise<Sample> {
+const longestList = 20
+
+const besides = (name: string): string => `beside ${name}`
+
+async function measure(run: Run, contender: Contender): Promise<Sample> {
+  const { name, plan, processes } = contender
+  if (typeof plan === 'function') await run.load.prepare(name, await plan())
   const before = processes.map(usageOf)
-  const window = await run.load.send(name, run.seconds * 1000)
+  // A plan that is made for one window ends with its last request.
+  const milliseconds = run.seconds * 1000 * (typeof plan === 'function' ? longestList : 1)
+  const beside = contender.beside && run.load.send(besides(name), milliseconds)
+  const [window] = await Promise.all([run.load.send(name, milliseconds), beside])
   return { window, usage: processes.map((each, place) => ({ before: before[place], after: usageOf(each) })) }
 }

@@ -7,6 +7,9 @@ import type { Contender } from './compare.js'
 
 // Owns how each side is asked for the same thing.
 
+/** A side that is asked by HTTP, the same requests in every window. */
+export type HttpContender = Contender & { plan: HttpPlan }
+
 const plan = (port: number, requests: readonly HttpRequest[], host = '127.0.0.1'): HttpPlan => ({
   kind: 'http',
   host,
@@ -20,19 +23,19 @@ const plan = (port: number, requests: readonly HttpRequest[], host = '127.0.0.1'
 const readsOf = (ids: readonly string[], headers: Record<string, string>): HttpRequest[] =>
   ids.map((id) => ({ method: 'GET', path: `/v1/token/${id}`, headers }))
 
-export const floorReads = ({ port, processes }: Floor, ids: readonly string[]): Contender => ({
+export const floorReads = ({ port, processes }: Floor, ids: readonly string[]): HttpContender => ({
   name: 'F1',
   plan: plan(port, readsOf(ids, {})),
   processes,
 })
 
-export const productReads = (pair: Pair, ids: readonly string[], name = 'Dromos'): Contender => ({
+export const productReads = (pair: Pair, ids: readonly string[], name = 'Dromos'): HttpContender => ({
   name,
   plan: plan(pair.ports.http, readsOf(ids, { 'x-api-key': pair.agentKey })),
   processes: processesOf(pair),
 })
 
-export const otherReads = ({ url, apiKey, connectionId }: Against): Contender => ({
+export const otherReads = ({ url, apiKey, connectionId }: Against): HttpContender => ({
   name: url.host,
   plan: plan(Number(url.port || 80), readsOf([connectionId], { 'x-api-key': apiKey }), url.hostname),
   processes: [],
@@ -77,19 +80,19 @@ const consentsOf = (providerId: string, headers: Record<string, string>): HttpRe
   },
 ]
 
-export const floorInserts = ({ port, processes }: Floor, providerId: string): Contender => ({
+export const floorInserts = ({ port, processes }: Floor, providerId: string): HttpContender => ({
   name: 'F2',
   plan: plan(port, consentsOf(providerId, {})),
   processes,
 })
 
-export const productConsents = (pair: Pair, providerId: string): Contender => ({
+export const productConsents = (pair: Pair, providerId: string): HttpContender => ({
   name: 'Dromos',
   plan: plan(pair.ports.http, consentsOf(providerId, { 'x-api-key': pair.agentKey })),
   processes: processesOf(pair),
 })
 
-export const otherConsents = ({ url, apiKey }: Against, providerId: string): Contender => ({
+export const otherConsents = ({ url, apiKey }: Against, providerId: string): HttpContender => ({
   name: url.host,
   plan: plan(Number(url.port || 80), consentsOf(providerId, { 'x-api-key': apiKey }), url.hostname),
   processes: [],

@@ -6,7 +6,6 @@ import { serveInsert } from './floor/insert.js'
 // Owns one server of a floor as a process of its own. Each answers its port.
 
 const functions = {
-  pid: () => process.pid,
   broker: serveBroker,
   gateway: serveGateway,
   insert: serveInsert,

@@ -12,7 +12,7 @@ export type Floor = { port: number; processes: Watched[] }
 export async function startReadFloor(run: Run, { database, encryptionKey, postgres }: Pair): Promise<Floor> {
   const [gateway, broker] = [startPart(run), startPart(run)]
   const port = await gateway.gateway(await broker.broker({ databaseUrl: database.url, encryptionKey }))
-  const processes = [await watch('gateway', gateway), await watch('broker', broker)]
+  const processes = [watch('gateway', gateway), watch('broker', broker)]
   return { port, processes: postgres === undefined ? processes : [...processes, postgres] }
 }
 
@@ -20,7 +20,7 @@ export async function startReadFloor(run: Run, { database, encryptionKey, postgr
 export async function startInsertFloor(run: Run, { database, postgres }: Pair, providerId: string): Promise<Floor> {
   const server = startPart(run)
   const port = await server.insert({ databaseUrl: database.url, providerId })
-  const own = await watch('server', server)
+  const own = watch('server', server)
   return { port, processes: postgres === undefined ? [own] : [own, postgres] }
 }
 
@@ -32,4 +32,4 @@ function startPart(run: Run): Remote<FloorFunctions> {
   return part
 }
 
-const watch = async (name: string, part: Remote<FloorFunctions>): Promise<Watched> => ({ name, pid: await part.pid() })
+const watch = (name: string, { pid }: Remote<FloorFunctions>): Watched => ({ name, pid })

@@ -1,2 +1,4 @@
+export { markdownOf } from './markdown.js'
 export { scenarios } from './registry.js'
-export { runScenario, type BenchResult } from './run-scenario.js'
+export { type BenchResult, runScenario } from './run-scenario.js'
+export { type Scenario } from './scenario.js'

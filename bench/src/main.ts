@@ -3,6 +3,7 @@ import { cpus, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { explain, Problem } from '@dromos/local'
 import { createResources, printProgress, type Resources, startDatabaseServer } from '@dromos/prove'
+import { markdownOf } from './markdown.js'
 import { type Options, readOptions } from './options.js'
 import { scenarios } from './registry.js'
 import { type BenchResult, runScenario } from './run-scenario.js'
@@ -25,6 +26,7 @@ export async function runBench(argv: readonly string[]): Promise<number> {
         process.once(signal, () => reject(new Problem('interrupted')))
     })
     const results = await Promise.race([runAll(options, resources), interrupted])
+    if (options.markdown) process.stdout.write(`\n${markdownOf(results, describeRun(options, results))}`)
     return results.every(({ verdict }) => verdict === 'met') ? 0 : 1
   } catch (error) {
     process.stderr.write(`\n${explain(error)}\n`)
@@ -60,9 +62,19 @@ async function runAll(options: Options, resources: Resources): Promise<BenchResu
   return results
 }
 
-function writeResults({ json, seconds, rounds, rows }: Options, results: readonly BenchResult[]): void {
-  const [{ model = 'unknown' } = {}] = cpus()
+function writeResults({ json, seconds, rounds, rows, scale }: Options, results: readonly BenchResult[]): void {
   mkdirSync(dirname(json), { recursive: true })
-  const machine = { cores: cpus().length, model, node: process.version, platform: process.platform }
-  writeFileSync(json, `${JSON.stringify({ machine, seconds, rounds, rows, results }, undefined, 2)}\n`)
+  writeFileSync(json, `${JSON.stringify({ machine, seconds, rounds, rows, scale, results }, undefined, 2)}\n`)
+}
+
+const [{ model = 'unknown processor' } = {}] = cpus()
+const machine = { cores: cpus().length, model: model.trim(), node: process.version, platform: process.platform }
+
+/** For example "2026-01-02: 2 cores of a Xeon, Node v20.20.0, linux; load average 0.3 to 2.1; windows of 5 s, 3 a side". */
+function describeRun({ seconds, rounds }: Options, results: readonly BenchResult[]): string {
+  const loads = results.flatMap(({ loadAverage }) => loadAverage)
+  const [lowest, highest] = [Math.min(...loads), Math.max(...loads)].map((each) => each.toFixed(1))
+  const day = results[0]?.startedAt.slice(0, 10) ?? ''
+  const { cores, node, platform } = machine
+  return `${day}: ${cores} cores (${machine.model}), Node ${node}, ${platform}; load average ${lowest} to ${highest}; windows of ${seconds} s, ${rounds} a side`
 }

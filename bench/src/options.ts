@@ -11,6 +11,7 @@ export type Options = {
   chosen: readonly Scenario[]
   seconds: number
   rounds: number
+  scale: number
   rows: number
   against: Against | undefined
   json: string
@@ -21,6 +22,7 @@ export type Options = {
 const flags = {
   seconds: { type: 'string', default: '5' },
   rounds: { type: 'string', default: '3' },
+  scale: { type: 'string', default: '1' },
   rows: { type: 'string', default: '1000' },
   json: { type: 'string' },
   against: { type: 'string' },
@@ -43,6 +45,7 @@ export function readOptions(argv: readonly string[]): Options {
     chosen: named.length === 0 ? scenarios : named,
     seconds: numberOf('seconds', values.seconds, 0.1, 600),
     rounds: Math.floor(numberOf('rounds', values.rounds, 1, 100)),
+    scale: numberOf('scale', values.scale, 0.001, 1),
     rows: Math.floor(numberOf('rows', values.rows, 1, 1_000_000)),
     against: readAgainst(values),
     json: resolve(values.json ?? join(root, '.dromos', 'bench.json')),

@@ -22,6 +22,8 @@ export type Run = {
   /** Length of one window of load; every side gets `rounds` of them, in turns. */
   seconds: number
   rounds: number
+  /** 1 = as many connections as the goals of P5 and P6 say. */
+  scale: number
   /** Connections in the table where a scenario does not say otherwise. */
   rows: number
   against: Against | undefined

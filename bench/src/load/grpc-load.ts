@@ -70,7 +70,9 @@ function converse(plan: GrpcPlan, source: GrpcSource, watch: Stopwatch): Promise
     const open = new Map<number, { sentAtMs: number; bytes: number }>()
     let nextStream = 1
     let unwidened = 0
+    const tooLate = setTimeout(() => end(), watch.remainingMs())
     const end = (why?: string): void => {
+      clearTimeout(tooLate)
       if (why !== undefined) for (const { sentAtMs } of open.values()) watch.add(performance.now() - sentAtMs, why)
       open.clear()
       socket.destroy()

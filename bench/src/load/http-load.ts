@@ -17,6 +17,8 @@ export type HttpPlan = {
   order: 'again' | 'once'
   /** The status of a good answer. */
   expects: number
+  /** Who has waited this long on one connection leaves, answer or not. Without it the end of the window decides. */
+  leavesAfterMs?: number
   /** A good redirect goes where this text is part of the address. */
   location?: string
 }
@@ -56,7 +58,9 @@ function converseOnce(plan: HttpPlan, source: Source, watch: Stopwatch): Promise
     const reader = createAnswerReader()
     let sentAtMs = 0
     let isWaiting = false
+    const tooLate = setTimeout(() => end('done'), plan.leavesAfterMs ?? watch.remainingMs())
     const end = (how: 'again' | 'done'): void => {
+      clearTimeout(tooLate)
       socket.destroy()
       resolve(how)
     }

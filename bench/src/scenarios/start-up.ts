@@ -7,7 +7,6 @@ import type { Run, Scenario } from '../scenario.js'
 import { setTimeout as pause } from 'node:timers/promises'
 import { median } from '../side.js'
 
-const starts = 3
 const idleMs = 2_000
 
 export const startUp: Scenario = {
@@ -16,6 +15,7 @@ export const startUp: Scenario = {
   goal: 'first 200 of /readyz: broker < 700 ms, gateway < 400 ms; resident memory idle < 90 MB each, under P1 load < 160 MB',
   async run(run) {
     const pairs: Pair[] = []
+    const starts = run.rounds
     while (pairs.length < starts) {
       pairs.push(await startPair(run))
       run.show(`start ${pairs.length} of ${starts}`)

@@ -1,11 +1,12 @@
 import { Pool } from 'undici'
+import type { Callback } from './give-consent.js'
 
 // Owns browsers that come back from the provider several times at once: impatient reloads, prefetching, a second tab.
 
 export type CallbackPlan = {
   brokers: readonly string[]
-  /** One entry per consent: where the provider sent the browser, as path and query, and the browser's cookie. */
-  callbacks: readonly { path: string; cookie: string }[]
+  /** One entry per consent. */
+  callbacks: readonly Callback[]
   /** How often each comes back, spread over the brokers, all at the same time. */
   times: number
   /** Consents that come back at the same time. */

@@ -9,7 +9,11 @@ type Functions = Record<string, (...input: never[]) => unknown>
 
 export type Remote<Offered extends Functions> = {
   [Name in keyof Offered]: (...input: Parameters<Offered[Name]>) => Promise<Awaited<ReturnType<Offered[Name]>>>
-} & { end(): Promise<void> }
+} & {
+  end(): Promise<void>
+  /** 0 when it could not be started. */
+  pid: number
+}
 
 type Call = { id: number; name: string; input: unknown[] }
 type Reply = { id: number; value?: unknown; error?: string }
@@ -46,6 +50,7 @@ export function startChild<Offered extends Functions>(program: string, folder: U
   return new Proxy({} as Remote<Offered>, {
     get: (_target, name) => {
       if (name === 'end') return end
+      if (name === 'pid') return child.pid ?? 0
       if (name === 'then') return undefined // so that the remote can be the result of an async function
       return (...input: unknown[]) => call(String(name), input)
     },

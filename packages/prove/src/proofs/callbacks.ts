@@ -1,6 +1,5 @@
-import { request } from 'undici'
-import { call } from '../broker-api.js'
 import type { CallbackPlan, CallbackReport } from '../callback-load.js'
+import { giveConsent } from '../give-consent.js'
 import { exactly, type Finding, none, type Proof, shown } from '../proof.js'
 import type { Stage } from '../stage.js'
 
@@ -28,7 +27,8 @@ export const callbackRaces: Proof = {
     const give = async (): Promise<void> => {
       while (done < count) {
         const turn = done++
-        callbacks.push(await consent(stage, provider.id, turn))
+        const { urls } = stage.fleet
+        callbacks.push(await giveConsent(urls[turn % urls.length] ?? '', provider.id, turn))
       }
     }
     await Promise.all(Array.from({ length: 16 }, give))
@@ -38,31 +38,6 @@ export const callbackRaces: Proof = {
     const seconds = Math.round((performance.now() - startedAtMs) / 100) / 10
     return [...(await judge(stage, reports, count)), shown('duration', `${seconds} s`)]
   },
-}
-
-/** An agent asks, a person follows the link and agrees at the provider; the callback is not opened yet. */
-async function consent({ fleet }: Stage, providerId: string, turn: number) {
-  const url = fleet.urls[turn % fleet.urls.length] ?? ''
-  const body = {
-    workspace_id: `user-${turn}`,
-    provider_id: providerId,
-    return_url: 'https://app.example.com/done',
-    scopes: ['openid'],
-  }
-  const spec = await call('POST', `${url}/auth/consent-spec`, body)
-  const opened = await open(`${url}${new URL(String(spec.body.get('authUrl'))).pathname}`)
-  const approved = await open(opened.location)
-  const { pathname, search } = new URL(approved.location)
-  return { path: `${pathname}${search}`, cookie: opened.cookie }
-}
-
-async function open(url: string): Promise<{ location: string; cookie: string }> {
-  const { statusCode, headers, body } = await request(url, { method: 'GET' })
-  await body.dump()
-  const { location, 'set-cookie': setCookie = [] } = headers
-  if (typeof location !== 'string') throw new Error(`${new URL(url).pathname} led nowhere: ${statusCode}`)
-  const cookies = Array.isArray(setCookie) ? setCookie : [setCookie]
-  return { location, cookie: cookies.map((each) => each.split(';')[0]).join('; ') }
 }
 
 async function judge(stage: Stage, reports: CallbackReport, count: number): Promise<Finding[]> {

@@ -7,29 +7,34 @@ import { apiKey } from '../fleet.js'
 // R1 and the first half of R2: every connection is expired, eight agents want each one at the same time, four replicas serve
 // them, and the provider ends a grant whose refresh token comes twice.
 
-export const exactlyOnce: Proof = {
-  id: 'R1',
-  title: 'exactly-once refresh',
-  goal: '4 replicas, 10,000 expired strict connections, 80,000 reads by 64 readers: 10,000 refreshes, 0 reuse, 0 failed reads, p99 < 500 ms, < 90 s',
-  deadlineMinutes: 10,
-  async run(run) {
-    const stage = await run.openStage(4, settings)
-    const provider = await stage.addProvider({
-      name: 'strict',
-      graceMs: 0,
-      accessTokenSeconds: 3_600,
-      latency: { meanMs: 80 },
-    })
-    const { report, seconds, findings } = await readAllOnce(run, stage, provider, run.scaled(10_000, 40))
-    return [
-      ...findings,
-      below(run, 'read p99', 500, 'ms', report.p99Ms),
-      below(run, 'duration', 90, 's', seconds),
-      shown('read p50', `${report.p50Ms} ms`),
-      shown('slowest read', `${report.maxMs} ms`),
-      shown('retried', listed(report.retried)),
-    ]
-  },
+export const exactlyOnce: Proof = refreshStorm('R1', { p99Ms: 500, seconds: 90 })
+
+/** The limits of the times are whoever's who promises them. */
+export function refreshStorm(id: string, limits: { p99Ms: number; seconds: number }): Proof {
+  return {
+    id,
+    title: 'exactly-once refresh',
+    goal: `4 replicas, 10,000 expired strict connections, 80,000 reads by 64 readers: 10,000 refreshes, 0 reuse, 0 failed reads, p99 < ${limits.p99Ms} ms, < ${limits.seconds} s`,
+    deadlineMinutes: 10,
+    async run(run) {
+      const stage = await run.openStage(4, settings)
+      const provider = await stage.addProvider({
+        name: 'strict',
+        graceMs: 0,
+        accessTokenSeconds: 3_600,
+        latency: { meanMs: 80 },
+      })
+      const { report, seconds, findings } = await readAllOnce(run, stage, provider, run.scaled(10_000, 40))
+      return [
+        ...findings,
+        below(run, 'read p99', limits.p99Ms, 'ms', report.p99Ms),
+        below(run, 'duration', limits.seconds, 's', seconds),
+        shown('read p50', `${report.p50Ms} ms`),
+        shown('slowest read', `${report.maxMs} ms`),
+        shown('retried', listed(report.retried)),
+      ]
+    },
+  }
 }
 
 /** As an operator would at such a load: the default of 50 refreshes a second is meant to spare the provider. */

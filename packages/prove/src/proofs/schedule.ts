@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { loadConnections } from '../bulk-load.js'
+import { seedIdle } from '../bulk-load.js'
 import { below, exactly, type Finding, type Proof, type ProofRun, shown } from '../proof.js'
 import type { Target } from '../read-load.js'
 import type { Stage, StageProvider } from '../stage.js'
@@ -31,7 +31,9 @@ export const schedule: Proof = {
     const rows = run.scaled(1_000_000, 20_000)
     const seconds = run.scaled(60, 10)
     const due = perSecond * seconds
-    await seedOthers(run, stage, provider, rows - due)
+    let seeded = 0
+    run.show(() => Promise.resolve(`${seeded} of ${rows - due} rows seeded`))
+    await seedIdle(stage.database, provider.id, rows - due, (made) => (seeded = made))
     const { connections, startMs } = await seedDue(stage, provider, due, seconds)
     await stage.database.logStatementsFrom(1)
     run.show(async () => `${(await stage.provider.counts(provider.name)).refreshes} of ${due} refreshes`)
@@ -46,25 +48,6 @@ export const schedule: Proof = {
       shown('rows in the table', rows),
     ]
   },
-}
-
-/** Rows whose time does not come during the proof. Nobody opens them, so they hold as many bytes and no grant. */
-async function seedOthers(run: ProofRun, { database }: Stage, provider: StageProvider, count: number): Promise<void> {
-  const chunk = 100_000
-  let made = 0
-  run.show(() => Promise.resolve(`${Math.min(made, count)} of ${count} rows seeded`))
-  await loadConnections(database, async () => {
-    for (; made < count; made += chunk)
-      await database.rows(
-        `insert into connections (tenant_id, id, workspace_id, provider_id, created_by, status, sealed_credentials, version,
-                                  expires_at, last_refreshed_at, last_used_at, next_refresh_at)
-         select 'default', 'cn_' || md5(n::text), 'user-' || n % 1000, $1, 'prove', 'active',
-                decode(repeat(md5(n::text), 20), 'hex'), 1, now() + interval '2 hours', now(), now(),
-                now() + interval '20 minutes' + n % 3000 * interval '1 second'
-         from generate_series($2::int, $3::int) n order by 2`,
-        [provider.id, made, Math.min(made + chunk, count) - 1],
-      )
-  })
 }
 
 /** Grants that come due one after the other, evenly. */
