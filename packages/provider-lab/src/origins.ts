@@ -9,13 +9,11 @@ export type Origins = {
   attackerUrl: string
   /** Origins whose TLS is broken in one way each; none without TLS. */
   tlsFaultUrls: Partial<Record<TlsFault, string>>
+  /** What clients have to trust, as PEM; undefined without TLS. */
+  caCertificate: string | undefined
 }
 
-export type OpenOrigins = Origins & {
-  /** PEM; undefined without TLS. */
-  caCertificate: string | undefined
-  close(): Promise<void>
-}
+export type OpenOrigins = Origins & { close(): Promise<void> }
 
 export type Handlers = { serve: RequestListener; serveAttacker: RequestListener }
 

@@ -77,8 +77,9 @@ export function createProviderSurface(state: ProviderState): LabProvider {
     replies: (reply) => void state.cannedReplies.push(cannedAnswer(reply)),
     journal: state.journal.list,
     oracle: () => consult(state),
-    approve: (authUrl, as = {}) => visitAuthorization(authUrl, as),
-    deny: (authUrl, error = 'access_denied') => visitAuthorization(authUrl, { denies: error }),
+    approve: (authUrl, as = {}) => visitAuthorization(authUrl, { person: as, ca: state.caCertificate }),
+    deny: (authUrl, error = 'access_denied') =>
+      visitAuthorization(authUrl, { person: { denies: error }, ca: state.caCertificate }),
     hold: state.holds.hold,
     rotateKeys: state.keys.rotate,
     revokeSubject: (subject) => {

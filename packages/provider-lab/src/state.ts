@@ -41,6 +41,7 @@ export type ProviderState = {
   journal: Journal
   holds: Holds
   cannedReplies: Answer[]
+  caCertificate: string | undefined
 }
 
 export type NewState = { id: string; seed: number; origins: Origins; journalSize: number; options: LabProviderOptions }
@@ -66,6 +67,7 @@ export function createState({ id, seed, origins, journalSize, options }: NewStat
     journal: createJournal(clock, journalSize),
     holds: createHolds(),
     cannedReplies: [],
+    caCertificate: origins.caCertificate,
   }
 }
 

@@ -4,6 +4,7 @@ import type { Config } from './config.js'
 import { checkCanaries } from './flows/check-canaries.js'
 import { createMetricsApp, serveMetrics } from './http/metrics.js'
 import { createServer } from './http/server.js'
+import type { EgressWays } from './oauth/outbound-fetch.js'
 
 // Owns the order in which the broker starts and ends. Does not own what it is made of: compose.ts.
 
@@ -11,11 +12,17 @@ export type Broker = RunningService & { port: number; metricsPort: number | unde
 
 /**
  * Starts the broker. Throws `integrity_error` when the database was sealed with another key, `database_unavailable` when there
- * is none, `internal_error` when a port is busy. `now` is injected so that tests can move time.
+ * is none, `internal_error` when a port is busy. `now` and `egress` are injected so that tests can move time and
+ * the providers' addresses.
  */
-export async function startBroker(config: Config, log: Logger, now: () => Date = () => new Date()): Promise<Broker> {
+export async function startBroker(
+  config: Config,
+  log: Logger,
+  now: () => Date = () => new Date(),
+  egress: EgressWays = {},
+): Promise<Broker> {
   for (const warning of config.warnings) log.warn({}, warning)
-  const assembly = assemble(config, log, now)
+  const assembly = assemble(config, log, now, egress)
   const servers: HttpServer[] = []
   try {
     await checkCanaries(assembly.canaries, assembly.vault)

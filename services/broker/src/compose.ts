@@ -13,6 +13,7 @@ import { type Revoker, startRevoker } from './flows/revocation-worker.js'
 import { createUsageSampler } from './flows/sample-usage.js'
 import type { Health } from './http/operations.js'
 import { createOAuth } from './oauth/create-oauth.js'
+import type { EgressWays } from './oauth/outbound-fetch.js'
 import { guardTokenEndpoint } from './oauth/guarded-token-endpoint.js'
 import { createCanaryStore } from './postgres/canary-store.js'
 import { createAuditSegmentStore } from './postgres/audit-segment-store.js'
@@ -43,7 +44,7 @@ export type Assembly = {
 /** How often each replica looks for revocations that are due. */
 const revocationPollMs = 2_000
 
-export function assemble(config: Config, log: Logger, now: () => Date): Assembly {
+export function assemble(config: Config, log: Logger, now: () => Date, egress: EgressWays): Assembly {
   const registry = createMetricsRegistry()
   const vault = observeVault(createVault(config.encryptionKeys), ({ tenantId, recordId, field }) => {
     const connectionId = field === 'credentials' || field === 'orphan' ? recordId : undefined
@@ -53,7 +54,7 @@ export function assemble(config: Config, log: Logger, now: () => Date): Assembly
   const stores = createStores({ database, vault, now })
   const reporting = createReporting({ registry, log, audit: stores.audit, auditReads: config.auditReads, now })
   const { report } = reporting
-  const oauth = outward(config, reporting, now)
+  const oauth = outward(config, reporting, now, egress)
   const usage = createUsageSampler({ now, schedule: stores.schedule })
   const pause = (ms: number): Promise<void> => sleep(ms)
   const ports: Ports = { now, sleep: pause, ...stores, ...oauth, vault, usage, report }
@@ -108,8 +109,9 @@ const open = (config: Config, log: Logger): Database =>
   })
 
 /** Everything that talks to providers, with the breaker in front of their token endpoints. */
-function outward(config: Config, reporting: Reporting, now: () => Date) {
+function outward(config: Config, reporting: Reporting, now: () => Date, egress: EgressWays) {
   const oauth = createOAuth({
+    ...egress,
     now,
     allowedPrivateNetworks: config.egressAllowedPrivateNetworks,
     onRefused: (host) => void reporting.report({ type: 'egress_refused', actor: ourselves, data: { host } }),

@@ -144,6 +144,19 @@ describe('docs/providers.md', () => {
   }) // prettier-ignore
 })
 
+describe('docs/operations.md', () => {
+  test('has one row for every way a call of a provider can fail, and none besides', () => {
+    const named = tableRows(readText('docs/operations.md'), 'Code').flatMap((row) => codeOf(row.Code ?? ''))
+    const calls = 'services/broker/src/oauth/outbound-call.ts'
+    const inCode = [
+      ...unionMembers(calls, 'UnsentCause'),
+      ...unionMembers('services/broker/src/oauth/tls-cause.ts', 'TlsCause'),
+      ...unionMembers(calls, 'DoubtCause'),
+    ]
+    expect(named.sort()).toEqual(inCode.sort())
+  })
+})
+
 describe('docs/limits.md', () => {
   const rows = tableRows(readText('docs/limits.md'), 'Limit').map((row) => [nameOf(row.Limit), row.Value])
 

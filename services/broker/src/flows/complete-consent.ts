@@ -80,7 +80,7 @@ async function exchange(
       })
     case 'unsent':
     case 'in_doubt':
-      throw new ConsentFailure('token_exchange_failed', 'token_exchange_failed', { error: result.kind })
+      throw new ConsentFailure('token_exchange_failed', 'token_exchange_failed', { error: result.why })
   }
 }
 

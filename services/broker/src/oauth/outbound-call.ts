@@ -1,5 +1,6 @@
 import type { LookupFunction } from 'node:net'
 import { Client, type Dispatcher } from 'undici'
+import { tlsCause, type TlsCause } from './tls-cause.js'
 
 // Owns one HTTP request on a connection of its own: deadlines, caps, and the exact knowledge whether it was sent.
 // Does not own where it may go: outbound-fetch.ts checked and pinned that.
@@ -16,7 +17,7 @@ export type OutboundRequest = {
 }
 
 export type UnsentCause =
-  'address_refused' | 'dns_failed' | 'connect_timeout' | 'connect_failed' | 'tls_failed' | 'too_late'
+  'address_refused' | 'dns_failed' | 'connect_timeout' | 'connect_failed' | 'too_late' | TlsCause
 export type DoubtCause =
   'answer_timeout' | 'connection_lost' | 'headers_too_large' | 'answer_too_large' | 'content_encoding' | 'not_http'
 
@@ -192,8 +193,7 @@ const codeOf = (error: Error): string => ('code' in error ? String(error.code) :
 function unsentCause(error: Error): UnsentCause {
   const code = codeOf(error)
   if (code === 'UND_ERR_CONNECT_TIMEOUT' || code === 'ETIMEDOUT') return 'connect_timeout'
-  // Errors of the socket are plain errno names; those of TLS and of certificates are longer words.
-  return code === 'EPROTO' || (code.includes('_') && !code.startsWith('UND_')) ? 'tls_failed' : 'connect_failed'
+  return tlsCause(code) ?? 'connect_failed'
 }
 
 function doubtCause(error: Error): DoubtCause {

@@ -16,15 +16,19 @@ export type Outbound = {
   close(): void
 }
 
-export type OutboundOptions = {
-  /** CIDR networks that may be reached although they are private; plain http is accepted there and nowhere else. */
-  allowedPrivateNetworks: readonly string[]
-  /** Called with the host name of each refused target. */
-  onRefused(hostname: string): void
+/** How names are resolved, whom TLS trusts and for how long we wait. The platform's ways, unless a test brings its own. */
+export type EgressWays = {
   resolve?: Resolve
   limits?: Partial<OutboundLimits>
   /** PEM certificates to trust instead of the platform's. */
   certificateAuthorities?: readonly string[]
+}
+
+export type OutboundOptions = EgressWays & {
+  /** CIDR networks that may be reached although they are private; plain http is accepted there and nowhere else. */
+  allowedPrivateNetworks: readonly string[]
+  /** Called with the host name of each refused target. */
+  onRefused(hostname: string): void
 }
 
 const standardLimits: OutboundLimits = {

@@ -5,7 +5,7 @@ import { expect, test } from '@jest/globals'
 
 // The attack list is a table of rows A1 to A87. A row stands here once a test proves it; it may not lose its last one.
 const proven: readonly (number | [first: number, last: number])[] = [
-  [1, 4], [7, 15], [17, 19], [21, 31], 36, [40, 42], [44, 61], 64, [67, 69], [71, 73], 77, [81, 82],
+  [1, 4], [7, 15], [17, 19], [21, 31], 34, [36, 38], [40, 61], 64, [67, 69], [71, 73], 77, [81, 82],
 ] // prettier-ignore
 
 const root = fileURLToPath(new URL('../../../../', import.meta.url))

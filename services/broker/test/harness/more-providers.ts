@@ -1,4 +1,4 @@
-import { type LabProviderOptions, startProviderLab } from '@dromos/provider-lab'
+import { type LabProviderOptions, type ProviderLab, startProviderLab } from '@dromos/provider-lab'
 import type { TestBroker } from './test-broker.js'
 
 // Owns providers beside the broker's own, so that one broker serves many tests and no switch or cached key set of one
@@ -19,8 +19,8 @@ export type MoreProviders = {
 }
 
 /** ES256 unless the options say otherwise: an RSA key takes longer than a whole test. */
-export async function startMoreProviders(broker: TestBroker): Promise<MoreProviders> {
-  const lab = await startProviderLab({ seed: 7 })
+export async function startMoreProviders(broker: TestBroker, given?: ProviderLab): Promise<MoreProviders> {
+  const lab = given ?? (await startProviderLab({ seed: 7 }))
   let count = 0
   return {
     async add({ provider: options = {}, profile = {}, endpoints = 'discovery' } = {}) {

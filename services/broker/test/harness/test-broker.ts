@@ -7,6 +7,7 @@ import { createLogger } from '@dromos/runtime'
 import pg from 'pg'
 import { type Broker, startBroker } from '../../src/app.js'
 import { parseConfig } from '../../src/config.js'
+import type { EgressWays } from '../../src/oauth/outbound-fetch.js'
 import { type Answer, request, type RequestOptions } from './request.js'
 
 // Owns one broker of a test: the real application over real HTTP, a database of its own, and a provider of the lab.
@@ -39,6 +40,7 @@ export type TestBrokerOptions = {
   profile?: Record<string, unknown>
   /** Resolution of endpoints: `explicit` (default) or by discovery. */
   endpoints?: 'explicit' | 'discovery'
+  egress?: EgressWays
 }
 
 export async function startTestBroker(options: TestBrokerOptions = {}): Promise<TestBroker> {
@@ -56,7 +58,7 @@ export async function startTestBroker(options: TestBrokerOptions = {}): Promise<
   })
   const config = parseConfig({ ...testEnvironment(database.url), ...options.environment })
   const log = createLogger({ service: 'broker', level: config.logLevel, destination: sink })
-  const start = (): Promise<Broker> => startBroker(config, log, () => new Date(Date.now() + offsetMs))
+  const start = (): Promise<Broker> => startBroker(config, log, () => new Date(Date.now() + offsetMs), options.egress)
   const broker = await start()
   const pool = new pg.Pool({ connectionString: database.url, max: 2 })
   const replicas: Broker[] = []

@@ -1,3 +1,4 @@
+import { selfSigned } from '@dromos/provider-lab'
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'
@@ -5,7 +6,6 @@ import { createOutbound, type OutboundOptions } from '../../src/oauth/outbound-f
 import type { OutboundRequest } from '../../src/oauth/outbound-call.js'
 import { loopback, shortLimits } from './oauth-lab.js'
 import { type RawServer, startHttp, startHttps, startTcp } from './raw-server.js'
-import { testCertificate } from './test-certificate.js'
 
 const servers: RawServer[] = []
 const started = async (server: Promise<RawServer>): Promise<RawServer> => {
@@ -181,7 +181,7 @@ test('closing ends a call under way as in doubt', async () => {
 })
 
 describe('TLS', () => {
-  const certificate = testCertificate('op.test')
+  const certificate = selfSigned({ names: ['op.test'] })
   const send = async (tls: { key: string; cert: string }, options: Partial<OutboundOptions> = {}, host = 'op.test') => {
     const bodies: string[] = []
     const server = await started(
@@ -200,14 +200,14 @@ describe('TLS', () => {
     expect(bodies).toEqual(['client_secret=s3cret'])
   })
 
-  const expired = testCertificate('op.test', -1)
+  const expired = selfSigned({ names: ['op.test'], validForDays: -1 })
   test.each([
-    ['self-signed', certificate, {}, 'op.test'],
-    ['for another host', certificate, { certificateAuthorities: [certificate.cert] }, 'other.test'],
-    ['expired', expired, { certificateAuthorities: [expired.cert] }, 'op.test'],
-  ])('a certificate that is %s is refused and no secret sent', async (_what, tls, options, host) => {
+    ['self-signed', certificate, {}, 'op.test', 'tls_untrusted'],
+    ['for another host', certificate, { certificateAuthorities: [certificate.cert] }, 'other.test', 'tls_wrong_host'],
+    ['expired', expired, { certificateAuthorities: [expired.cert] }, 'op.test', 'tls_expired'],
+  ])('a certificate that is %s is refused and no secret sent', async (_what, tls, options, host, why) => {
     const { result, bodies } = await send(tls, options, host)
-    expect(result).toEqual({ kind: 'unsent', why: 'tls_failed' })
+    expect(result).toEqual({ kind: 'unsent', why })
     expect(bodies).toEqual([])
   })
 
@@ -218,7 +218,7 @@ describe('TLS', () => {
     const guard = outbound({ certificateAuthorities: [certificate.cert] })
     const other = post(`https://other.test:${server.port}/`)
     expect([await guard.send(other), await guard.send(other)]).toEqual(
-      Array(2).fill({ kind: 'unsent', why: 'tls_failed' }),
+      Array(2).fill({ kind: 'unsent', why: 'tls_wrong_host' }),
     )
   })
 })

@@ -1,8 +1,8 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
+import { selfSigned as selfSignedCertificate } from '@dromos/provider-lab'
 import { expect, test } from '@jest/globals'
 import { startHttp, startHttps } from './raw-server.js'
-import { testCertificate } from './test-certificate.js'
 
 // A process of its own, because the variables are read by Node itself and not from what a test can replace.
 const guard = new URL('../../dist/oauth/outbound-fetch.js', import.meta.url).href
@@ -19,10 +19,12 @@ const script = `
   console.log(JSON.stringify(results))
 `
 
-test('no variable of the environment sends requests elsewhere or accepts a certificate', async () => {
+test('no variable of the environment sends requests elsewhere or accepts a certificate (A37)', async () => {
   const proxy = await startHttp((_request, response) => response.end('proxied'))
   const plain = await startHttp((_request, response) => response.end('direct'))
-  const selfSigned = await startHttps(testCertificate('op.test'), (_request, response) => response.end('trusted'))
+  const selfSigned = await startHttps(selfSignedCertificate({ names: ['op.test'] }), (_request, response) =>
+    response.end('trusted'),
+  )
   const proxyUrl = `http://127.0.0.1:${proxy.port}`
   const urls = [`http://op.test:${plain.port}/`, `https://op.test:${selfSigned.port}/`]
   const { stdout } = await promisify(execFile)(
@@ -42,7 +44,7 @@ test('no variable of the environment sends requests elsewhere or accepts a certi
   )
   expect(JSON.parse(stdout)).toMatchObject([
     { kind: 'answer', body: 'direct' },
-    { kind: 'unsent', why: 'tls_failed' },
+    { kind: 'unsent', why: 'tls_untrusted' },
   ])
   expect(proxy.connections).toBe(0)
   await Promise.all([proxy.close(), plain.close(), selfSigned.close()])
