@@ -3,6 +3,7 @@
 export type Sample = {
   atMs: number
   residentMb: number
+  heapMb: number
   openFiles: number
   handles: number
   /** Of its metrics page. */ lines: number
@@ -14,6 +15,9 @@ export type Growth = {
   lastMb: number
   /** Medians of the first and the last fifth, so that one collection of garbage decides nothing. */
   growthMb: number
+  /** Lowest heap in use in the first and the last fifth: about what is alive. A leak raises it; lazy collection does not. */
+  firstHeapFloorMb: number
+  lastHeapFloorMb: number
   /** Least squares over all samples. */
   slopeMbPerHour: number
   mostOpenFiles: number
@@ -40,11 +44,14 @@ export function createSeries(): Series {
       const fifth = Math.ceil(counted.length / 5)
       const firstMb = median(counted.slice(0, fifth).map(({ residentMb }) => residentMb))
       const lastMb = median(counted.slice(-fifth).map(({ residentMb }) => residentMb))
+      const heapFloor = (some: readonly Sample[]): number => tenth(Math.min(...some.map(({ heapMb }) => heapMb)))
       return {
         minutes: tenth((last.atMs - first.atMs) / 60_000),
         firstMb: tenth(firstMb),
         lastMb: tenth(lastMb),
         growthMb: tenth(lastMb - firstMb),
+        firstHeapFloorMb: heapFloor(counted.slice(0, fifth)),
+        lastHeapFloorMb: heapFloor(counted.slice(-fifth)),
         slopeMbPerHour: tenth(slope(counted) * 3_600_000),
         mostOpenFiles: Math.max(...counted.map(({ openFiles }) => openFiles)),
         lastOpenFiles: last.openFiles,

@@ -26,6 +26,7 @@ export function createWatch({ fleet, gateways, recorder }: Cast, secrets: Secret
     series.add({
       atMs: performance.now() - startedAtMs,
       residentMb: valueOf(text, 'process_resident_memory_bytes') / 1_048_576,
+      heapMb: valueOf(text, 'nodejs_heap_size_used_bytes') / 1_048_576,
       openFiles: valueOf(text, 'process_open_fds'),
       handles: valueOf(text, 'nodejs_active_handles_total'),
       lines: text.split('\n').length,

@@ -143,7 +143,7 @@ test('a secret and an unhandled rejection in a log are found', async () => {
 test('growth is told apart from a sawtooth', () => {
   const [growing, sawtooth] = [createSeries(), createSeries()]
   for (let minute = 0; minute < 30; minute++) {
-    const sample = { atMs: minute * 60_000, openFiles: 1, handles: 1, lines: 1 }
+    const sample = { atMs: minute * 60_000, heapMb: 20, openFiles: 1, handles: 1, lines: 1 }
     growing.add({ ...sample, residentMb: 100 + minute })
     sawtooth.add({ ...sample, residentMb: 100 + (minute % 3) * 10 })
   }
