@@ -63,7 +63,9 @@ export function assemble(config: Config, log: Logger, now: () => Date, egress: E
   const revoker = startRevoker(ports, ourselves, revocationPollMs)
   const canaries = createCanaryStore(database.knex)
   const audit = { auditSegments: createAuditSegmentStore(database), vault }
-  const rotation = { reseal: createResealStore(database), canaries, vault, report }
+  const reseal = createResealStore(database)
+  reporting.observeRotation(reseal)
+  const rotation = { reseal, canaries, vault, report }
   const background = createBackgroundWork({
     ports: { ...ports, refresher },
     rotation,

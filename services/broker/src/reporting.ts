@@ -9,6 +9,7 @@ import client from 'prom-client'
 import type { AuditEntry, BrokerEvent, EventType } from './domain/events.js'
 import type { AuditStore, Report } from './flows/ports/audit.js'
 import type { HousekeepingTask } from './flows/ports/housekeeping.js'
+import { createRotationGauge, type ObserveRotation } from './rotation-gauge.js'
 
 // Owns the audit row, the counter and the log line of everything that happens: made here and nowhere else.
 // Does not own the vocabulary (domain/events.ts).
@@ -18,6 +19,7 @@ export type Reporting = {
   observeRequest(finished: FinishedRequest): void
   /** Rows that housekeeping has thrown away. */
   countHandled(task: HousekeepingTask, rows: number): void
+  observeRotation: ObserveRotation
   observeDiscovery(outcome: 'success' | 'error', seconds: number): void
   observeVerification(outcome: 'success' | 'error', seconds: number): void
 }
@@ -69,6 +71,7 @@ export function createReporting(options: {
     report,
     observeRequest: ({ method, route, status, durationSeconds }) =>
       metrics.request(method, route, String(status)).observe(durationSeconds),
+    observeRotation: createRotationGauge(options.registry),
     countHandled: (task, rows) => metrics.housekeeping.inc({ task }, rows),
     observeDiscovery: (result, seconds) => {
       metrics.discoveries.inc({ result })

@@ -80,6 +80,8 @@ function describe(rotation: Rotation): string {
     ? 'finished'
     : rotation.isPaused
       ? 'paused'
-      : `pass ${rotation.pass}, ${rotation.source}`
+      : rotation.pass === 0
+        ? `counting, ${rotation.source}`
+        : `pass ${rotation.pass}, ${rotation.source}`
   return `key ${rotation.keyId}: ${state}; ${rotation.lookedAt} rows looked at, ${rotation.resealed} sealed anew`
 }

@@ -104,7 +104,13 @@ test('everything is sealed anew while agents read and refresh; the former key ca
 
   expect([...statuses]).toEqual([200])
   expect(outcome.code).toBe(0)
-  expect(JSON.parse(outcome.stdout)).toMatchObject({ keyId: freshId, retiredKeys: [formerId], unopened: {} })
+  expect(JSON.parse(outcome.stdout)).toMatchObject({
+    keyId: freshId,
+    retiredKeys: [formerId],
+    unopened: {},
+    rowsLeft: {},
+  })
+  expect((await next.call('GET', '/metrics')).text).toContain(`vault_rows_left{key_id="${formerId}"} 0`)
   expect(await keysInUse()).toEqual([freshId])
   expect(broker.provider.oracle().reuseCount).toBe(0)
   const alone = await startWith({ ENCRYPTION_KEY: base64(fresh) })

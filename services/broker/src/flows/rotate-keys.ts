@@ -1,4 +1,4 @@
-import { afterWindow, type Rotation, type Window } from '../domain/key-rotation.js'
+import { afterCount, afterWindow, type Rotation, type Window } from '../domain/key-rotation.js'
 import type { Actor } from '../domain/events.js'
 import type { Ports } from './ports/ports.js'
 import type { CanaryStore, ResealStore, SealedRow, Vault } from './ports/vault.js'
@@ -16,6 +16,7 @@ export type RotationPorts = Pick<Ports, 'report'> & {
 }
 
 const windowRows = 500
+const countedRows = 20_000
 const turnMs = 1_000
 
 /**
@@ -26,8 +27,12 @@ export async function rotateForAWhile(ports: RotationPorts, actor: Actor): Promi
   let rotation = await ports.reseal.take(ports.vault.primaryKeyId)
   if (rotation === undefined) return undefined
   const startedAtMs = performance.now()
+  while (rotation.pass === 0 && performance.now() - startedAtMs < turnMs) {
+    rotation = await countWindow(ports, rotation)
+    if (!(await ports.reseal.save(rotation))) return rotation
+  }
   const enough = rotation.resealed + rotation.rowsPerSecond
-  while (performance.now() - startedAtMs < turnMs && rotation.resealed < enough) {
+  while (rotation.pass > 0 && performance.now() - startedAtMs < turnMs && rotation.resealed < enough) {
     const limit = Math.min(windowRows, enough - rotation.resealed)
     const window = await resealWindow(ports, rotation, limit)
     const next = afterWindow(rotation, window, ports.reseal.sources)
@@ -38,17 +43,25 @@ export async function rotateForAWhile(ports: RotationPorts, actor: Actor): Promi
   return rotation
 }
 
+async function countWindow({ vault, reseal }: RotationPorts, rotation: Rotation): Promise<Rotation> {
+  const counted = await reseal.count(rotation.source, rotation.position, countedRows, vault.primaryKeyId)
+  return afterCount(rotation, counted, reseal.sources)
+}
+
 async function resealWindow(ports: RotationPorts, rotation: Rotation, limit: number): Promise<Window> {
   const { vault, reseal } = ports
   const read = await reseal.window(rotation.source, rotation.position, limit, vault.primaryKeyId)
   const unopened: Record<string, number> = {}
-  const changes = read.rows.flatMap((row) => {
-    const to = sealedAnew(vault, row)
-    const keyId = vault.keyIdOf(row.sealed)
-    if (to === undefined) unopened[keyId] = (unopened[keyId] ?? 0) + 1
-    return to === undefined ? [] : [{ key: row.key, from: row.sealed, to }]
-  })
-  const resealed = changes.length === 0 ? 0 : await reseal.replace(rotation.source, changes)
+  const resealed: Record<string, number> = {}
+  for (const keyId of new Set(read.rows.map(({ sealed }) => vault.keyIdOf(sealed)))) {
+    const rows = read.rows.filter(({ sealed }) => vault.keyIdOf(sealed) === keyId)
+    const changes = rows.flatMap((row) => {
+      const to = sealedAnew(vault, row)
+      return to === undefined ? [] : [{ key: row.key, from: row.sealed, to }]
+    })
+    if (changes.length < rows.length) unopened[keyId] = rows.length - changes.length
+    if (changes.length > 0) resealed[keyId] = await reseal.replace(rotation.source, changes)
+  }
   return { found: read.rows.length, resealed, lookedAt: read.lookedAt, unopened, last: read.last }
 }
 

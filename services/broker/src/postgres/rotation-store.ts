@@ -5,7 +5,7 @@ import { query } from './query.js'
 
 // Owns the row that says where a rotation stands. One process works on it at a time; a dead one is followed after ten seconds.
 
-const columns = `key_id, pass, source, position, found, looked_at, resealed, unopened, retired_keys, is_paused,
+const columns = `key_id, pass, source, position, found, looked_at, resealed, unopened, rows_left, retired_keys, is_paused,
   rows_per_second, started_at, updated_at, finished_at`
 
 type Columns = {
@@ -17,6 +17,7 @@ type Columns = {
   looked_at: string
   resealed: string
   unopened: Record<string, number>
+  rows_left: Record<string, number>
   retired_keys: string[]
   is_paused: boolean
   rows_per_second: number
@@ -31,14 +32,14 @@ const isOurs = `key_id = :keyId and worker = :worker and worker_until > now() an
 const requestStatement = `
   insert into reseal_progress (key_id, source) values (:keyId, :firstSource)
   on conflict (key_id) do update
-    set pass = 1, source = :firstSource, position = null, found = 0, looked_at = 0, resealed = 0, unopened = '{}',
+    set pass = 0, source = :firstSource, position = null, found = 0, looked_at = 0, resealed = 0, unopened = '{}', rows_left = '{}',
         is_paused = false, worker = null, worker_until = null, started_at = now(), updated_at = now(), finished_at = null
     where reseal_progress.finished_at is not null`
 
 const saveStatement = `
   update reseal_progress
   set pass = :pass, source = :source, position = :position::jsonb, found = :found, looked_at = :lookedAt,
-      resealed = :resealed, unopened = :unopened::jsonb, retired_keys = :retiredKeys, updated_at = now(),
+      resealed = :resealed, unopened = :unopened::jsonb, rows_left = :rowsLeft::jsonb, retired_keys = :retiredKeys, updated_at = now(),
       worker_until = now() + interval '10 seconds'`
 
 export function createRotationStore(
@@ -100,6 +101,7 @@ const bindings = (rotation: Rotation) => ({
   lookedAt: rotation.lookedAt,
   resealed: rotation.resealed,
   unopened: JSON.stringify(rotation.unopened),
+  rowsLeft: JSON.stringify(rotation.rowsLeft),
   retiredKeys: rotation.retiredKeys,
 })
 
@@ -112,6 +114,7 @@ const toRotation = (row: Columns): Rotation => ({
   lookedAt: Number(row.looked_at),
   resealed: Number(row.resealed),
   unopened: row.unopened,
+  rowsLeft: row.rows_left,
   retiredKeys: row.retired_keys,
   isPaused: row.is_paused,
   rowsPerSecond: row.rows_per_second,

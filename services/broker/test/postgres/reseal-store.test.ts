@@ -62,6 +62,26 @@ describe('a window', () => {
   })
 })
 
+test('counts what other keys seal, window by window', async () => {
+  const store = createResealStore(stores.database)
+  const [{ total } = { total: 0 }] = await stores.sql(
+    'select count(*)::int as total from authorization_requests where sealed_secrets is not null',
+  )
+  const [row] = (await store.window('flow secrets', undefined, 1, otherKey)).rows
+  const primaryKeyId = keyIdOf(row?.sealed ?? Buffer.alloc(0))
+  const counts: Record<string, number> = {}
+  let windows = 0
+  for (let after: readonly string[] | undefined; ; windows++) {
+    const counted = await store.count('flow secrets', after, 3, otherKey)
+    for (const [id, rows] of Object.entries(counted.rows)) counts[id] = (counts[id] ?? 0) + rows
+    after = counted.last
+    if (after === undefined) break
+  }
+  expect(windows).toBeGreaterThan(1)
+  expect(counts).toEqual({ [primaryKeyId]: total })
+  expect((await store.count('flow secrets', undefined, 100, primaryKeyId)).rows).toEqual({})
+})
+
 describe('an exchange', () => {
   const firstRow = async () => {
     const [row] = (await createResealStore(stores.database).window('flow secrets', undefined, 1, otherKey)).rows
@@ -99,7 +119,7 @@ describe('a rotation', () => {
   test('is worked on by one process; another follows one that fell silent', async () => {
     const [one, other] = [createResealStore(stores.database), createResealStore(stores.database)]
     await one.request('k2')
-    expect(await one.take('k2')).toMatchObject({ keyId: 'k2', pass: 1 })
+    expect(await one.take('k2')).toMatchObject({ keyId: 'k2', pass: 0 })
     expect(await other.take('k2')).toBeUndefined()
     await stores.sql(`update reseal_progress set worker_until = now()`)
     const taken = await other.take('k2')

@@ -1,4 +1,4 @@
-import type { Rotation } from '../../domain/key-rotation.js'
+import type { Counted, Rotation } from '../../domain/key-rotation.js'
 
 // What the flows require of whoever seals secrets, and of whoever keeps what a change of key needs.
 
@@ -47,6 +47,8 @@ export type ResealStore = {
     limit: number,
     keyId: string,
   ): Promise<{ rows: SealedRow[]; lookedAt: number; last: readonly string[] | undefined }>
+  /** The next rows in the same order, counted by the id of their key; those under `keyId` are left out. */
+  count(source: string, after: readonly string[] | undefined, limit: number, keyId: string): Promise<Counted>
   /** Compare-and-set on the ciphertext; waits for nobody. Answers how many were changed. */
   replace(source: string, changes: readonly { key: readonly string[]; from: Buffer; to: Buffer }[]): Promise<number>
   /** Begins a rotation, or begins a finished one again. */
