@@ -1,7 +1,7 @@
 import { loadProtos } from '@dromos/contract'
 import { expect } from '@jest/globals'
 import fc from 'fast-check'
-import { toStruct } from '../../../../services/gateway/src/grpc/struct.js'
+import { encodeTokenMessage } from '../../../../services/gateway/src/grpc/struct.js'
 import { fromStruct } from '../../../../services/gateway/test/grpc/client.js'
 import { oddName } from './hostile-text.js'
 import { expectCleanPrototypes, type FuzzTarget, unlessRefused } from './target.js'
@@ -24,9 +24,8 @@ export const struct: FuzzTarget = {
       const deep = Array.from({ length: wrappings }).reduce<object>(wrap, object)
       // JSON has no negative zero; through JSON.parse the broker's answer has none either.
       const plain = JSON.parse(JSON.stringify(deep)) as object
-      const converted = unlessRefused(['broker_invalid_response'], () => toStruct(plain))
-      if (converted === undefined) return expect(depthOf(plain)).toBeGreaterThan(25)
-      const bytes = method?.responseSerialize({ token: converted }) ?? Buffer.of()
+      const bytes = unlessRefused(['broker_invalid_response'], () => encodeTokenMessage(plain))
+      if (bytes === undefined) return expect(depthOf(plain)).toBeGreaterThan(25)
       const { token } = method?.responseDeserialize(bytes) as { token: unknown }
       expect(fromStruct(token)).toEqual(plain)
       expectCleanPrototypes()

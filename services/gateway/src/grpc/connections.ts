@@ -4,8 +4,11 @@ import { parseRequestConnection } from '../input.js'
 import type { Operations } from '../operations.js'
 import { textOf } from './caller.js'
 import { connectionIdOf, isObject } from './message.js'
-import { toStruct } from './struct.js'
+import { encodeTokenMessage } from './struct.js'
 import type { Unary } from './unary.js'
+
+/** Methods whose message leaves the handler as bytes. */
+export const encodedMethods = ['GetToken', 'RefreshConnection'] as const
 
 /** Consent, status, token and refresh, over the operations that HTTP serves too. */
 export function connectionMethods(operations: Operations, wrap: Unary['wrap']): UntypedServiceImplementation {
@@ -28,11 +31,11 @@ export function connectionMethods(operations: Operations, wrap: Unary['wrap']): 
     })),
     GetToken: wrap(async (context, request) => {
       const answer = await operations.getToken(context, connectionIdOf(request), minTtlOf(request))
-      return { message: { token: toStruct(readJsonObject(answer)) } }
+      return { message: encodeTokenMessage(readJsonObject(answer)) }
     }),
     RefreshConnection: wrap(async (context, request) => {
       const answer = await operations.refreshConnection(context, connectionIdOf(request), refreshBody(request))
-      return { message: { token: toStruct(readJsonObject(answer)) } }
+      return { message: encodeTokenMessage(readJsonObject(answer)) }
     }),
   }
 }

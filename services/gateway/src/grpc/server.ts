@@ -11,7 +11,7 @@ import type { Config } from '../config.js'
 import type { Lifecycle } from '../lifecycle.js'
 import type { Operations } from '../operations.js'
 import type { Reporting } from '../reporting.js'
-import { connectionMethods } from './connections.js'
+import { connectionMethods, encodedMethods } from './connections.js'
 import { lifecycleMethods } from './lifecycle.js'
 import { createUnary } from './unary.js'
 
@@ -74,7 +74,17 @@ function setHealth(health: HealthImplementation, state: 'SERVING' | 'NOT_SERVING
 function serviceOf(protos: PackageDefinition, name: string): ServiceDefinition {
   const found = protos[name]
   if (found === undefined || 'format' in found) throw new Error(`proto/ defines no service ${name}`)
-  return found
+  const encoded = encodedMethods.map((method) => {
+    const definition = found[method]
+    if (definition === undefined) throw new Error(`proto/ defines no method ${name}/${method}`)
+    return [method, { ...definition, responseSerialize: asEncoded }] as const
+  })
+  return { ...found, ...Object.fromEntries(encoded) }
+}
+
+function asEncoded(message: object): Buffer {
+  if (Buffer.isBuffer(message)) return message
+  throw new TypeError('a method of encodedMethods answered with something else than bytes')
 }
 
 function bind(server: Server, { grpcPort, grpcTls }: Config): Promise<number> {

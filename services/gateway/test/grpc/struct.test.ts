@@ -1,18 +1,16 @@
 import { describe, expect, test } from '@jest/globals'
 import { loadProtos, ServiceError } from '@dromos/contract'
 import fc from 'fast-check'
-import { toStruct } from '../../src/grpc/struct.js'
+import { encodeTokenMessage } from '../../src/grpc/struct.js'
 import { fromStruct } from './client.js'
 
-/** Through the real encoder and decoder, as a client in another process would see it. */
+/** Through the decoder of protobufjs, as a client in another process would see it. */
 function overTheWire(object: object): Record<string, unknown> {
   const service = loadProtos()['nexus.v1.NexusService']
   if (service === undefined || 'format' in service) throw new Error('no service')
   const { GetToken: method } = service
   if (method === undefined) throw new Error('no method')
-  const { token } = method.responseDeserialize(method.responseSerialize({ token: toStruct(object) })) as {
-    token: unknown
-  }
+  const { token } = method.responseDeserialize(encodeTokenMessage(object)) as { token: unknown }
   return fromStruct(token)
 }
 
@@ -42,6 +40,18 @@ describe('a JSON object sent as google.protobuf.Struct', () => {
     )
   })
 
+  test.each([0, 1, 127, 128, 4_090, 16_383, 16_384, 70_000, 2_100_000])(
+    'arrives whole with a text of %d bytes',
+    (length) => {
+      const object = { before: 1.5, text: 'x'.repeat(length), list: ['é'.repeat(length / 2)], after: true }
+      expect(overTheWire(object)).toEqual(object)
+    },
+  )
+
+  test('arrives in valid UTF-8 whatever the text: half a surrogate pair becomes U+FFFD', () => {
+    expect(overTheWire({ 'a\ud800': 'b\udc00c', whole: '😀' })).toEqual({ 'a\ufffd': 'b\ufffdc', whole: '😀' })
+  })
+
   test('keeps a member named __proto__ as data and leaves every prototype alone', () => {
     const arrived = overTheWire(JSON.parse('{"__proto__":{"polluted":true},"constructor":"c","a":1}') as object)
     expect(Object.entries(arrived)).toContainEqual(['constructor', 'c'])
@@ -55,7 +65,7 @@ describe('a JSON object sent as google.protobuf.Struct', () => {
 
   test.each(['objects', 'lists'])('is refused when its %s are nested deeper than decoders accept', (kind) => {
     const deep = Array.from({ length: 40 }).reduce((inner) => (kind === 'lists' ? [inner] : { inner }), 1)
-    expect(() => toStruct({ deep })).toThrow(ServiceError)
+    expect(() => encodeTokenMessage({ deep })).toThrow(ServiceError)
   })
 })
 
