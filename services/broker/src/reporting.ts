@@ -34,7 +34,7 @@ const readEvents = new Set<EventType>(['token_retrieved'])
 export function createReporting(options: {
   registry: MetricsRegistry
   log: Logger
-  audit: Pick<AuditStore, 'append'>
+  audit: Pick<AuditStore, 'append' | 'note'>
   auditReads: 'batched' | 'strict'
   now(): Date
 }): Reporting {
@@ -56,10 +56,9 @@ export function createReporting(options: {
     // A read's log line is the request line; everything else is an outcome of its own.
     if (!isRead)
       log.info({ requestId: event.actor.requestId, connectionId: event.connectionId, ...event.data }, event.type)
-    const written = audit.append(toAuditEntry(event))
-    if (isRead && auditReads === 'batched') return void written.catch(() => metrics.auditFailures.inc())
+    if (isRead && auditReads === 'batched') return audit.note(toAuditEntry(event), () => metrics.auditFailures.inc())
     try {
-      await written
+      await audit.append(toAuditEntry(event))
     } catch (error) {
       metrics.auditFailures.inc()
       log.error({ requestId: event.actor.requestId, event: event.type, error }, 'audit row not written')

@@ -9,7 +9,7 @@ function metricsOfServices(): Set<string> {
   createBrokerReporting({
     registry,
     log: createLogger({ service: 'test', level: 'silent' }),
-    audit: { append: () => Promise.resolve() },
+    audit: { append: () => Promise.resolve(), note: () => undefined },
     auditReads: 'batched',
     now: () => new Date(0),
   })

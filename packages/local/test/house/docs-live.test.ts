@@ -124,7 +124,7 @@ function brokerMetrics() {
   createBrokerReporting({
     registry,
     log,
-    audit: { append: async () => {} },
+    audit: { append: async () => {}, note: () => undefined },
     auditReads: 'batched',
     now: () => new Date(),
   })

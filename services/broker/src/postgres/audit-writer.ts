@@ -4,7 +4,7 @@ import { ServiceError } from '@dromos/contract'
 import type { AuditEntry } from '../domain/events.js'
 import type { Database } from './database.js'
 import { isUnreachable } from './database-errors.js'
-import { query } from './query.js'
+import { prepareStatement } from './prepare-statement.js'
 
 const insertStatement = `
   insert into audit_events (created_at, tenant_id, connection_id, event_type, event_data, client_id, key_id, request_id,
@@ -14,6 +14,8 @@ const insertStatement = `
     event_data jsonb, client_id text, key_id text, request_id text, ip_address inet, user_agent text)`
 
 const gatherMs = 2
+/** Entries nobody waits for: reads of tokens, at any load the most. So few statements write them that they cost little. */
+const gatherNotedMs = 25
 const batchRows = 500
 const capacity = 20_000
 const appendPatienceMs = 5_000
@@ -22,7 +24,11 @@ const longestPauseMs = 2_000
 
 type Pending = { row: Record<string, unknown>; done(): void; failed(error: unknown): void }
 
-export type AuditWriter = { append(entry: AuditEntry): Promise<void>; close(): Promise<void> }
+export type AuditWriter = {
+  append(entry: AuditEntry): Promise<void>
+  note(entry: AuditEntry, onLost: () => void): void
+  close(): Promise<void>
+}
 
 /**
  * Writes entries in the order they came, many in one statement. While the database is away they wait here, up to a number;
@@ -30,16 +36,39 @@ export type AuditWriter = { append(entry: AuditEntry): Promise<void>; close(): P
  * ambiguous commit a batch is written again: an entry may stand there twice, never not at all.
  */
 export function createAuditWriter(database: Database, now: () => Date): AuditWriter {
+  const write = prepareStatement(database, 'audit_insert', insertStatement)
+  const insert: Insert = async (batch) => {
+    await write(database.pool, { rows: JSON.stringify(batch.map((each) => each.row)) })
+  }
   const queue: Pending[] = []
+  let timer: NodeJS.Timeout | undefined
+  let dueAtMs = Infinity
   let writing: Promise<void> | undefined
   let closesAtMs = Infinity
 
+  const begin = (): void => {
+    clearTimeout(timer)
+    dueAtMs = Infinity
+    writing ??= drain().finally(() => {
+      writing = undefined
+      if (queue.length > 0) beginWithin(gatherMs) // came after the last look
+    })
+  }
+  /** Begins within so many milliseconds; what is being written now takes along whatever comes. */
+  const beginWithin = (ms: number): void => {
+    const dueMs = performance.now() + ms
+    if (writing !== undefined || dueMs >= dueAtMs) return
+    clearTimeout(timer)
+    dueAtMs = dueMs
+    timer = setTimeout(begin, ms)
+  }
+  const isFull = (): boolean => queue.length >= capacity || closesAtMs !== Infinity
+
   const drain = async (): Promise<void> => {
-    await pause(gatherMs)
     let pauseMs = 25
     while (queue.length > 0) {
       const batch = queue.slice(0, batchRows)
-      const isWritten = await writeBatch(database, batch)
+      const isWritten = await writeBatch(insert, batch)
       if (isWritten) {
         queue.splice(0, batch.length)
         pauseMs = 25
@@ -54,22 +83,32 @@ export function createAuditWriter(database: Database, now: () => Date): AuditWri
 
   return {
     append(entry) {
-      if (queue.length >= capacity || closesAtMs !== Infinity) return Promise.reject(unavailable())
+      if (isFull()) return Promise.reject(unavailable())
       const written = new Promise<void>((done, failed) => queue.push({ row: toRow(entry, now()), done, failed }))
-      writing ??= drain().finally(() => (writing = undefined))
+      beginWithin(gatherMs)
       return withPatience(written)
+    },
+    note(entry, onLost) {
+      if (isFull()) return onLost()
+      queue.push({ row: toRow(entry, now()), done: ignore, failed: onLost })
+      beginWithin(gatherNotedMs)
     },
     async close() {
       closesAtMs = performance.now() + closePatienceMs
+      begin()
       await writing
     },
   }
 }
 
+const ignore = (): void => undefined
+
+type Insert = (batch: readonly Pending[]) => Promise<void>
+
 /** True when the entries need no further attempt: written, or refused one by one. */
-async function writeBatch(database: Database, batch: readonly Pending[]): Promise<boolean> {
+async function writeBatch(insert: Insert, batch: readonly Pending[]): Promise<boolean> {
   try {
-    await query(database.knex, insertStatement, { rows: JSON.stringify(batch.map((each) => each.row)) })
+    await insert(batch)
     for (const each of batch) each.done()
     return true
   } catch (error) {
@@ -77,7 +116,7 @@ async function writeBatch(database: Database, batch: readonly Pending[]): Promis
     const [only] = batch
     if (batch.length === 1) only?.failed(error)
     // One entry that the table refuses must not take the others with it.
-    else for (const each of batch) while (!(await writeBatch(database, [each]))) await pause(longestPauseMs)
+    else for (const each of batch) while (!(await writeBatch(insert, [each]))) await pause(longestPauseMs)
     return true
   }
 }
@@ -108,9 +147,11 @@ const toRow = (entry: AuditEntry, at: Date): Record<string, unknown> => ({
   user_agent: storable(entry.userAgent?.slice(0, 512)),
 })
 
+const maybeUnstorable = /[\u0000\ud800-\udfff]/ // any surrogate; whole pairs are common only in some languages
+
 // PostgreSQL stores neither NUL nor half a surrogate pair.
 const storable = (text: string | undefined): string | undefined =>
-  text?.replaceAll('\u0000', '').replace(/\p{Surrogate}/gu, '')
+  text !== undefined && maybeUnstorable.test(text) ? text.replaceAll('\u0000', '').replace(/\p{Surrogate}/gu, '') : text
 
 /** An address PostgreSQL can read; a zone (`fe80::1%eth0`) means nothing off its host. */
 function toInet(address: string | undefined): string | undefined {

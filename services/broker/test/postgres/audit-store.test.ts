@@ -2,6 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type { AuditEntry } from '../../src/domain/events.js'
 import { type CuttableLine, cuttableLine } from './cuttable-line.js'
+import { eventually } from './eventually.js'
 import { startStores, type TestStores } from './start-stores.js'
 
 let stores: TestStores
@@ -74,6 +75,24 @@ describe('an audit entry', () => {
     expect(results.map((each) => each.status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
     const found = await stores.audit.list({ ...everything, tenantId })
     expect(found.map((each) => each.requestId)).toEqual(['after', 'before'])
+  })
+
+  test('that nobody waits for is written soon, in one statement with its neighbours', async () => {
+    const tenantId = 'noted'
+    for (let index = 0; index < 300; index++) stores.audit.note(entry({ tenantId }), () => undefined)
+    const written = () =>
+      stores.sql(
+        'select count(*)::int as n, count(distinct xmin::text)::int as statements from audit_events where tenant_id = $1',
+        [tenantId],
+      )
+    await eventually(async () => (await written())[0]?.n === 300)
+    expect(await written()).toEqual([{ n: 300, statements: 1 }])
+  })
+
+  test('that nobody waits for and that the table refuses is told as lost', async () => {
+    let lost = 0
+    stores.audit.note(entry({ eventData: { text: '\u0000' } }), () => lost++)
+    await eventually(async () => lost === 1)
   })
 
   test('bears the time it happened, not the time it was written', async () => {

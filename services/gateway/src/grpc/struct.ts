@@ -2,7 +2,7 @@ import { ServiceError } from '@dromos/contract'
 import { createBackwardWriter, type BackwardWriter } from './backward-writer.js'
 
 // Owns how a JSON object becomes google.protobuf.Struct on the wire. Field numbers are those of google/protobuf/struct.proto.
-// Written by hand: through the generic encoder a token answer costs three times as much, and a plain object would arrive as
+// Written by hand: through the generic encoder a token answer costs twice as much, and a plain object would arrive as
 // an empty Struct, without an error.
 
 // Decoders of other languages stop at 100 nested messages; a Value inside a Struct counts three.

@@ -8,6 +8,8 @@ export type Report = (event: BrokerEvent) => Promise<void>
 export type AuditStore = {
   /** Batched; resolves when the entry is durable. */
   append(entry: AuditEntry): Promise<void>
+  /** For entries that nobody waits for: batched with more patience. `onLost` when it can never be written. */
+  note(entry: AuditEntry, onLost: () => void): void
   /** Newest first. */
   list(query: AuditQuery): Promise<AuditRow[]>
 }
