@@ -40,6 +40,7 @@ export const errorReasons = {
   unsupported_auth_type: row(400, 'INVALID_ARGUMENT', 'The provider has another authentication type'),
   invalid_credentials: row(400, 'INVALID_ARGUMENT', 'The submitted credentials are not valid'),
   static_token: row(400, 'FAILED_PRECONDITION', 'Static credentials cannot be refreshed'),
+  token_not_bound: row(400, 'FAILED_PRECONDITION', 'The token is not bound to a key'),
   no_refresh_token: row(400, 'FAILED_PRECONDITION', 'The provider issued no refresh token'),
   payload_too_large: row(413, 'RESOURCE_EXHAUSTED', 'The body is too large'),
   unsupported_media_type: row(415, 'INVALID_ARGUMENT', 'The body has an encoding we do not read'),

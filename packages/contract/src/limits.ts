@@ -71,6 +71,8 @@ export const outboundLimits = {
   tokenAnswerBytes: 256 * 1024,
   /** Bytes of metadata or of a key set. */
   documentBytes: 1024 * 1024,
+  /** Bytes of an answer to a pushed authorization request. */
+  pushAnswerBytes: 16 * 1024,
   /** Bytes of an answer of a revocation endpoint. */
   revocationAnswerBytes: 16 * 1024,
   /** Keys of a key set. */

@@ -62,6 +62,9 @@ export function createLifecycle(broker: BrokerClient) {
 
     stepUp: (context: CallContext, id: string, body: string | Buffer | undefined): Promise<BrokerAnswer> =>
       ask(context, 'step_up_connection', id, 'step-up', body),
+
+    proveDpop: (context: CallContext, id: string, body: string | Buffer | undefined): Promise<BrokerAnswer> =>
+      ask(context, 'prove_dpop', id, 'dpop-proof', body),
   }
 }
 

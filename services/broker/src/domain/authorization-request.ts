@@ -1,4 +1,5 @@
 import type { ConnectionKey } from './connection.js'
+import type { DpopKey } from './dpop-key.js'
 import type { Endpoints } from './provider.js'
 
 /** How the browser that finishes a consent is tied to the one that started it. */
@@ -16,6 +17,8 @@ export type FlowSnapshot = {
   endpoints: Endpoints
   redirectUri: string
   usesPkce: boolean
+  /** RFC 9126: pushed when the browser arrives, because a `request_uri` lives for a minute. */
+  usesPar: boolean
   /** `openid` was asked for: a missing id_token fails closed. */
   expectsIdToken: boolean
 }
@@ -47,7 +50,7 @@ export type AuthorizationRequest = {
 }
 
 /** Values that only exist to be used once; sealed at rest, gone after the claim. */
-export type FlowSecrets = { codeVerifier: string; nonce: string }
+export type FlowSecrets = { codeVerifier: string; nonce: string; dpopKey?: DpopKey }
 
 /** Fills `{name}` placeholders; a value was checked against its pattern before. */
 export const fillVariables = (template: string, variables: Readonly<Record<string, string>>): string =>

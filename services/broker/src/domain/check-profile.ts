@@ -37,9 +37,42 @@ function oauthProblems(profile: ProviderProfile, held: { hasSecret: boolean }): 
     problems.push('client_secret: is required unless client_auth is "none"')
   if (profile.client_auth === 'private_key_jwt' && !profile.client_private_key && !held.hasSecret)
     problems.push('client_private_key: is required for private_key_jwt')
+  if (profile.par === 'required' && !profile.par_url && !profile.enable_discovery)
+    problems.push('par_url: is required with par "required" unless enable_discovery is on')
   if (profile.strategy || profile.credential_schema)
     problems.push('strategy, credential_schema: are for static credentials')
-  return [...problems, ...variableProblems(profile)]
+  return [...problems, ...clientKeyProblems(profile), ...fapi2Problems(profile), ...variableProblems(profile)]
+}
+
+const signingAlgsOf: Readonly<Record<string, readonly string[]>> = {
+  RSA: ['RS256', 'PS256'],
+  EC: ['ES256', 'ES384'],
+  OKP: ['EdDSA', 'Ed25519'],
+}
+
+/** RFC 7523 needs a private key of an algorithm we sign with; a public or symmetric one would only fail later. */
+function clientKeyProblems({ client_private_key: key }: ProviderProfile): string[] {
+  if (!key) return []
+  const algs = signingAlgsOf[String(key['kty'])]
+  if (algs === undefined || typeof key['d'] !== 'string')
+    return ['client_private_key: is no private RSA, EC or OKP key']
+  const isKnown = key['alg'] === undefined || algs.includes(String(key['alg']))
+  return isKnown ? [] : [`client_private_key.alg: ${algs.join(' or ')} for this kind of key`]
+}
+
+/** FAPI 2.0 section 5.3.3: the shorthand may be tightened, never loosened. */
+function fapi2Problems(profile: ProviderProfile): string[] {
+  if (profile.security_profile !== 'fapi2') return []
+  const loosened: [keyof ProviderProfile, boolean][] = [
+    ['par', (profile.par ?? 'required') !== 'required'],
+    ['pkce', (profile.pkce ?? 'required') !== 'required'],
+    ['dpop', profile.dpop === false],
+    ['sends_issuer', profile.sends_issuer === false],
+    ['client_auth', (profile.client_auth ?? 'private_key_jwt') !== 'private_key_jwt'],
+  ]
+  return loosened
+    .filter(([, isLoose]) => isLoose)
+    .map(([name]) => `${name}: is weaker than security_profile fapi2 allows`)
 }
 
 function variableProblems(profile: ProviderProfile): string[] {
@@ -50,6 +83,7 @@ function variableProblems(profile: ProviderProfile): string[] {
     profile.refresh_url,
     profile.jwks_url,
     profile.userinfo_url,
+    profile.par_url,
     profile.issuer,
     profile.revocation?.url,
   ]

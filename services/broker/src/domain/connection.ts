@@ -28,6 +28,7 @@ export type ConnectionReason =
   | 'expired'
   | 'lost_rotation'
   | 'token_unusable'
+  | 'dpop_downgrade'
   | 'disconnected'
   | 'wrong_user'
 

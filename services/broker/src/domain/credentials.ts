@@ -1,3 +1,4 @@
+import type { DpopKey } from './dpop-key.js'
 import type { TokenAnswer } from './token-answer.js'
 
 /** Credentials of an OAuth 2.0 grant. */
@@ -12,6 +13,8 @@ export type OAuthCredentials = {
   expiresAtMs: number | undefined
   /** When the refresh token ends, where the provider tells; milliseconds since the epoch. */
   refreshExpiresAtMs?: number | undefined
+  /** What the tokens are bound to; absent = bearer tokens. Never given to anybody. */
+  dpopKey?: DpopKey
   /** Other members of the token answer, kept for agents that know the provider (`instance_url`, `realmId`). */
   extra: Record<string, unknown>
 }
@@ -42,6 +45,7 @@ export function mergeAnswer(
     scope: answer.scope ?? held?.scope,
     expiresAtMs: expiresInSeconds === undefined ? undefined : receivedAtMs + expiresInSeconds * 1000,
     refreshExpiresAtMs: refreshExpiry(answer, receivedAtMs) ?? held?.refreshExpiresAtMs,
+    ...(held?.dpopKey && { dpopKey: held.dpopKey }),
     extra: { ...held?.extra, ...answer.extra },
   }
 }
@@ -61,6 +65,13 @@ export const expirySkewMs = 30_000
 export function needsRefresh(expiresAtMs: number | undefined, nowMs: number, minTtlMs = expirySkewMs): boolean {
   return expiresAtMs !== undefined && expiresAtMs - nowMs <= minTtlMs
 }
+
+/**
+ * True for a token that anybody may use although it was asked to be bound to a key (RFC 9449 section 5): it is not served.
+ * `token_type` is compared without regard to case.
+ */
+export const isDowngraded = ({ dpopKey, tokenType }: Pick<OAuthCredentials, 'dpopKey' | 'tokenType'>): boolean =>
+  dpopKey !== undefined && tokenType.toLowerCase() !== 'dpop'
 
 // RFC 9110 section 5.5: visible ASCII, space and tab; anything else could split or smuggle a header.
 const headerSafe = /^[\x21-\x7e]{1,16384}$/

@@ -7,6 +7,7 @@ const legacyNames = new Set(['credential_schema', 'auth_strategy', 'skip_scope_o
 export function oauthSettings(profile: ProviderProfile): Omit<OAuthProvider, 'kind' | 'identity'> {
   const response = profile.response ?? {}
   const error = profile.error_in_200
+  const isFapi2 = profile.security_profile === 'fapi2'
   return {
     clientId: profile.client_id ?? '',
     clientAuthentication: clientAuthentication(profile),
@@ -26,7 +27,10 @@ export function oauthSettings(profile: ProviderProfile): Omit<OAuthProvider, 'ki
     },
     redirectUriOnRefresh: profile.redirect_uri_on_refresh ?? false,
     bodyFormat: profile.body_format ?? 'form',
-    pkce: profile.pkce ?? 'on',
+    pkce: profile.pkce ?? (isFapi2 ? 'required' : 'on'),
+    par: profile.par ?? (isFapi2 ? 'required' : 'when_advertised'),
+    usesDpop: profile.dpop ?? isFapi2,
+    redirectPath: profile.redirect_path ?? 'shared',
     answer: {
       paths: {
         accessToken: response.access_token ?? undefined,
@@ -51,14 +55,17 @@ export function oauthSettings(profile: ProviderProfile): Omit<OAuthProvider, 'ki
       nonce: profile.id_token?.nonce ?? 'required',
       issuerTemplate: profile.id_token?.issuer_template ?? undefined,
       maxLoginAgeSeconds: profile.id_token?.max_login_age_seconds ?? 600,
-      signingAlgs: profile.id_token?.signing_algs ?? ['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA'],
+      signingAlgs: profile.id_token?.signing_algs ?? (isFapi2 ? fapi2Algs : everyAlg),
     },
   }
 }
 
+const everyAlg = ['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA'] as const
+const fapi2Algs = ['PS256', 'ES256', 'EdDSA'] as const // FAPI 2.0 section 5.4.1
+
 function clientAuthentication(profile: ProviderProfile): ClientAuthentication {
   if (profile.client_auth) return profile.client_auth
-  if (profile.client_private_key) return 'private_key_jwt'
+  if (profile.client_private_key || profile.security_profile === 'fapi2') return 'private_key_jwt'
   const isBasic = profile.auth_header === 'client_secret_basic' || profile.auth_header?.toLowerCase() === 'basic'
   return isBasic ? 'client_secret_basic' : 'client_secret_post'
 }
@@ -72,7 +79,8 @@ const configuredEndpoints = (profile: ProviderProfile): ConfiguredEndpoints => (
   jwks: profile.jwks_url ?? undefined,
   userinfo: profile.userinfo_url ?? undefined,
   revocation: profile.revocation?.url,
-  sendsIssuer: profile.sends_issuer ?? undefined,
+  par: profile.par_url ?? undefined,
+  sendsIssuer: profile.sends_issuer ?? (profile.security_profile === 'fapi2' ? true : undefined),
 })
 
 const scopeSettings = (profile: ProviderProfile): OAuthProvider['scopes'] => ({

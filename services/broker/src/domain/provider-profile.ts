@@ -18,7 +18,7 @@ export const authTypes = [
 export const reservedParameters = new Set([
   'response_type', 'response_mode', 'client_id', 'client_secret', 'redirect_uri', 'state', 'nonce', 'code_challenge',
   'code_challenge_method', 'code', 'code_verifier', 'grant_type', 'refresh_token', 'request', 'request_uri',
-  'client_assertion', 'client_assertion_type',
+  'client_assertion', 'client_assertion_type', 'dpop_jkt',
 ]) // prettier-ignore
 
 const text = (max: number) => z.string().min(1).max(max)
@@ -75,6 +75,7 @@ export const providerProfileSchema = z.strictObject({
   token_url: url.nullish(),
   refresh_url: url.nullish(),
   jwks_url: url.nullish(),
+  par_url: url.nullish(),
   userinfo_url: url.nullish(),
   userinfo: z.enum(['required', 'on', 'off']).nullish(),
   url_variables: z
@@ -99,6 +100,10 @@ export const providerProfileSchema = z.strictObject({
   refresh_params: parameters.nullish(),
   body_format: z.enum(['form', 'json']).nullish(),
   pkce: z.enum(['required', 'on', 'off']).nullish(),
+  par: z.enum(['required', 'when_advertised', 'off']).nullish(),
+  dpop: z.boolean().nullish(),
+  redirect_path: z.enum(['shared', 'per_provider']).nullish(),
+  security_profile: z.enum(['fapi2']).nullish(),
   sends_issuer: z.boolean().nullish(),
 
   // oauth2: what comes back

@@ -27,6 +27,10 @@ export type Endpoints = {
   jwks: string | undefined
   userinfo: string | undefined
   revocation: string | undefined
+  /** RFC 9126: where authorization requests are pushed to. */
+  par: string | undefined
+  /** The provider takes no other authorization requests. */
+  demandsPar: boolean
   /** RFC 9207: the provider promises `iss` in its authorization responses. */
   sendsIssuer: boolean
   /** True when metadata says that PKCE with S256 is not supported; undefined when nothing is known. */
@@ -43,11 +47,15 @@ export type ConfiguredEndpoints = {
   jwks: string | undefined
   userinfo: string | undefined
   revocation: string | undefined
+  par: string | undefined
   sendsIssuer: boolean | undefined
 }
 
 /** on: claims of somebody else are refused, a silent endpoint is borne · required: no claims, no connection · off: not asked */
 export type UserinfoPolicy = 'required' | 'on' | 'off'
+
+/** RFC 9126. Never `off` by accident: a provider that demands what the profile switches off is misconfigured. */
+export type ParPolicy = 'required' | 'when_advertised' | 'off'
 
 export type UrlVariable = {
   name: string
@@ -99,6 +107,10 @@ export type OAuthProvider = {
   redirectUriOnRefresh: boolean
   bodyFormat: 'form' | 'json'
   pkce: 'required' | 'on' | 'off'
+  par: ParPolicy
+  /** Tokens are bound to a key of each connection (RFC 9449); a bearer token in their place is refused. */
+  usesDpop: boolean
+  redirectPath: 'shared' | 'per_provider'
   answer: {
     paths: AnswerPaths
     /** Body member that marks an error in a 200 answer; `equals` undefined = its mere presence. */

@@ -110,5 +110,8 @@ function withHeldRefreshToken(
   if (fresh.refreshToken !== undefined || !isSameGrant) return fresh
   const held = openCredentials(ports.vault, request.key, target)
   if (held.type !== 'oauth2') return fresh
+  // RFC 9449 section 5: a public client's refresh token is bound to the key it was granted with; ours is another one now.
+  const isPublic = grant.provider.kind === 'oauth2' && grant.provider.clientAuthentication === 'none'
+  if (held.dpopKey !== undefined && isPublic) return fresh
   return { ...fresh, refreshToken: held.refreshToken, refreshExpiresAtMs: held.refreshExpiresAtMs }
 }

@@ -45,7 +45,7 @@ export async function completeConsent(
   const startedAtMs = performance.now()
   const grant = await exchange(ports, provider, found.secrets, request, secrets, code) // 4
   const durationMs = Math.round(performance.now() - startedAtMs)
-  const credentials = credentialsOf(provider, request, grant)
+  const credentials = credentialsOf(provider, request, secrets, grant)
   await captureGrant(ports, request, credentials) // 5
   const account = await verifyGrant(ports, provider, request, secrets, credentials) // 6
   const judged = { provider, credentials, account, actor: tenantActor(actor, request) }
@@ -67,6 +67,7 @@ async function exchange(
     code,
     codeVerifier: request.snapshot.usesPkce ? secrets.codeVerifier : undefined,
     scopes: request.scopes,
+    dpopKey: secrets.dpopKey,
   })
   switch (result.kind) {
     case 'answer':
@@ -84,8 +85,14 @@ async function exchange(
   }
 }
 
-function credentialsOf(provider: OAuthProvider, request: Recognised, grant: Grant): OAuthCredentials {
-  const merged = mergeAnswer(undefined, grant.answer, grant.receivedAtMs, provider.answer.defaultExpiresInSeconds)
+function credentialsOf(
+  provider: OAuthProvider,
+  request: Recognised,
+  { dpopKey }: FlowSecrets,
+  grant: Grant,
+): OAuthCredentials {
+  const answered = mergeAnswer(undefined, grant.answer, grant.receivedAtMs, provider.answer.defaultExpiresInSeconds)
+  const merged = { ...answered, ...(dpopKey && { dpopKey }) }
   // An id_token nobody asked for is not verified, so it is not kept either.
   return request.snapshot.expectsIdToken ? merged : { ...merged, idToken: undefined }
 }

@@ -1,8 +1,12 @@
 import { ServiceError } from '@dromos/contract'
 import type { AuthorizationRequest } from '../domain/authorization-request.js'
+import type { Actor } from '../domain/events.js'
 import { isAuthorizationRequestId } from '../domain/ids.js'
+import type { OAuthProvider } from '../domain/provider.js'
+import { classifyRefusal, type TokenCall } from '../domain/token-refusal.js'
 import type { Ports } from './ports/ports.js'
 import { type ConsentSettings, stateOf } from './open-consent.js'
+import { tenantActor } from './recognise-callback.js'
 
 /** Finds the request behind a link a person opened. Throws `connection_not_found`, `consent_already_used`, `consent_expired`. */
 export async function openLink(
@@ -17,7 +21,7 @@ export async function openLink(
   return request
 }
 
-type ContinuePorts = Pick<Ports, 'now' | 'providers' | 'authorizationRequests' | 'authorization'>
+type ContinuePorts = Pick<Ports, 'now' | 'providers' | 'authorizationRequests' | 'authorization' | 'report'>
 
 /**
  * Where a browser that is now bound to the request goes next: to the provider, or first to our page when there is something
@@ -27,10 +31,11 @@ export async function continueInBrowser(
   ports: ContinuePorts,
   settings: ConsentSettings,
   request: AuthorizationRequest,
+  actor: Actor,
 ): Promise<string> {
   return request.snapshot === undefined || request.completionChallenge !== undefined
     ? `${settings.baseUrl}/auth/connect/${request.id}`
-    : signInUrl(ports, settings, request)
+    : signInUrl(ports, settings, request, actor)
 }
 
 /** The provider's URL for this request, from where the browser comes back to the callback. */
@@ -38,6 +43,7 @@ export async function signInUrl(
   ports: ContinuePorts,
   settings: ConsentSettings,
   request: AuthorizationRequest,
+  actor: Actor,
 ): Promise<string> {
   const found = await ports.providers.find(request.providerId)
   if (found === undefined || found.provider.identity.isDeleted)
@@ -49,5 +55,30 @@ export async function signInUrl(
   if (secrets === undefined)
     throw new ServiceError('consent_already_used', 'this link was already used: ask for a new one')
   const state = stateOf(request, settings, ports.now())
-  return ports.authorization.build(provider, { snapshot: request.snapshot, secrets, scopes: request.scopes, state })
+  const { snapshot, scopes } = request
+  const wanted = { snapshot, secrets, scopes, state }
+  if (!snapshot.usesPar) return ports.authorization.build(provider, wanted)
+  return pushed(ports, request, provider, await ports.authorization.push(provider, found.secrets, wanted), actor)
+}
+
+/** A request that was not taken is not sent in the open instead: the link can be opened again. */
+async function pushed(
+  ports: Pick<Ports, 'report'>,
+  request: AuthorizationRequest,
+  provider: OAuthProvider,
+  call: TokenCall<string>,
+  actor: Actor,
+): Promise<string> {
+  if (call.kind === 'answer') return call.answer
+  const error = call.kind === 'refusal' ? (call.refusal.error ?? `http_${call.refusal.httpStatus}`) : call.why
+  const { connectionId } = request.key
+  const data = { provider_id: request.providerId, error }
+  await ports.report({ type: 'authorization_push_failed', actor: tenantActor(actor, request), connectionId, data })
+  const isOurs = call.kind === 'refusal' && classifyRefusal(call.refusal, provider.deadGrantErrors) === 'our_client'
+  throw isOurs
+    ? new ServiceError(
+        'provider_misconfigured',
+        'the provider refused our request: an operator has to mend its profile',
+      )
+    : new ServiceError('provider_unavailable', 'the provider took no request: open the link again in a moment')
 }

@@ -37,11 +37,13 @@ export async function finishConnection(
 ): Promise<string> {
   // 1 state and browser
   const request = await recogniseCallback(ports, settings, callback)
-  // 2 issuer of the answer, before anything of it is believed (RFC 9207)
-  const isTrusted = isFromIssuer(callback.response, {
-    issuer: request.snapshot.endpoints.issuer,
-    sendsIssuer: request.snapshot.endpoints.sendsIssuer,
-  })
+  // 2 whose answer it is, before anything of it is believed: by its address (RFC 9700 section 4.4.2.2) and its issuer (RFC 9207)
+  const isTrusted =
+    callback.redirectUri === request.snapshot.redirectUri &&
+    isFromIssuer(callback.response, {
+      issuer: request.snapshot.endpoints.issuer,
+      sendsIssuer: request.snapshot.endpoints.sendsIssuer,
+    })
   if (!isTrusted && callback.response.error !== undefined)
     throw new ServiceError('issuer_mismatch', 'the answer comes from another issuer than the one that was asked')
   // The allowlist may have changed since the request was made (A28): ask before anything is used up.

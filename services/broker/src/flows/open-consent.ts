@@ -136,7 +136,8 @@ async function linkFor(
   // Whoever is to complete it answers for the person; the person is told for whom the consent is first.
   if (provider.kind === 'static' || request.snapshot === undefined || request.completionChallenge !== undefined)
     return `${settings.baseUrl}/auth/connect/${request.id}`
-  return settings.binding === 'browser'
+  // A pushed request lives for a minute: it is made when a browser is there.
+  return settings.binding === 'browser' || request.snapshot.usesPar
     ? `${settings.baseUrl}/auth/start/${request.id}`
     : authorizationUrl(ports, provider, request, state)
 }

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { ServiceError } from '@dromos/contract'
 import type { FlowSecrets, FlowSnapshot } from '../domain/authorization-request.js'
-import type { OAuthProvider } from '../domain/provider.js'
+import { newDpopKey } from '../domain/dpop-key.js'
+import type { Endpoints, OAuthProvider } from '../domain/provider.js'
+import { redirectUriOf } from '../domain/redirect-uri.js'
 import type { Ports } from './ports/ports.js'
 
 /**
@@ -31,12 +33,22 @@ export async function prepareAuthorization(
     snapshot: {
       clientId: provider.clientId,
       endpoints,
-      redirectUri: want.redirectUri,
+      redirectUri: redirectUriOf(provider, want.redirectUri),
       usesPkce: provider.pkce !== 'off',
+      usesPar: usesPar(provider, endpoints),
       expectsIdToken,
     },
-    secrets: { codeVerifier: randomText(), nonce: randomText() },
+    secrets: { codeVerifier: randomText(), nonce: randomText(), ...(provider.usesDpop && { dpopKey: newDpopKey() }) },
   }
+}
+
+/** RFC 9126 section 5. Throws `provider_misconfigured` when profile and provider contradict each other. */
+function usesPar(provider: OAuthProvider, { par, demandsPar }: Endpoints): boolean {
+  if (provider.par === 'off' && demandsPar)
+    throw new ServiceError('provider_misconfigured', 'the provider demands pushed authorization requests: set par')
+  if ((provider.par === 'required' || demandsPar) && par === undefined)
+    throw new ServiceError('provider_misconfigured', 'the provider has no par_url, and its metadata names none either')
+  return provider.par !== 'off' && par !== undefined
 }
 
 const randomText = (): string => randomBytes(32).toString('base64url')

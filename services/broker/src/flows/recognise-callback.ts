@@ -10,6 +10,8 @@ type RecognisePorts = Pick<Ports, 'now' | 'authorizationRequests' | 'report'>
 
 export type Callback = {
   response: AuthorizationResponse
+  /** The address it arrived at. */
+  redirectUri: string
   /** True when the presenting browser is the one that opened the link. */
   isSameBrowser: (request: AuthorizationRequest) => boolean
   actor: Actor

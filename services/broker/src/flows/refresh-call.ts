@@ -1,4 +1,5 @@
 import type { Endpoints } from '../domain/provider.js'
+import { redirectUriOf } from '../domain/redirect-uri.js'
 import { type RefreshEvent, refreshTimes } from '../domain/refresh-protocol.js'
 import { classifyRefusal, type TokenCall, type TokenRefusal } from '../domain/token-refusal.js'
 import { originsOf } from './granted-at.js'
@@ -16,10 +17,11 @@ export async function callProvider(attempt: RefreshAttempt): Promise<RefreshEven
   if (!isAsGranted) return { type: 'judged', fault: 'provider_changed' }
   const result = await attempt.ports.tokenEndpoint.refresh(attempt.provider, attempt.secrets, {
     endpoints,
-    redirectUri: attempt.redirectUri,
+    redirectUri: redirectUriOf(attempt.provider, attempt.redirectUri),
     refreshToken: held.refreshToken ?? '',
     scopes: held.scope?.split(/[\s,]+/) ?? [],
     // A process that was frozen since it took the lease must not present a token that somebody else has used by now.
+    dpopKey: held.dpopKey,
     mayStillSend: () => performance.now() - attempt.askedAtMs < refreshTimes.leaseMs - refreshTimes.callDeadlineMs,
   })
   return eventOf(attempt, result)

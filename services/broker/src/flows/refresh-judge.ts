@@ -1,6 +1,6 @@
 import { ServiceError } from '@dromos/contract'
 import type { ConnectionReason } from '../domain/connection.js'
-import { isHeaderSafe, type OAuthCredentials } from '../domain/credentials.js'
+import { isDowngraded, isHeaderSafe, type OAuthCredentials } from '../domain/credentials.js'
 import type { RefreshEvent } from '../domain/refresh-protocol.js'
 import type { LeaseRow } from './ports/refresh.js'
 import { type RefreshAttempt, viewed } from './refresh-attempt.js'
@@ -11,6 +11,7 @@ export async function judgeAnswer(attempt: RefreshAttempt): Promise<RefreshEvent
   attempt.stored ??= { credentials: held, version: row.version } // a predecessor stored it and died before judging
   const { credentials } = attempt.stored
   if (!isHeaderSafe(credentials.accessToken)) return { type: 'judged', fault: 'token_unusable' }
+  if (isDowngraded(credentials)) return { type: 'judged', fault: 'dpop_downgrade' }
   return { type: 'judged', fault: await identityFault(attempt, row, credentials) }
 }
 

@@ -1,7 +1,7 @@
 import { ServiceError } from '@dromos/contract'
 import type { FlowSecrets } from '../domain/authorization-request.js'
 import type { Account } from '../domain/connection.js'
-import { isHeaderSafe, type OAuthCredentials } from '../domain/credentials.js'
+import { isDowngraded, isHeaderSafe, type OAuthCredentials } from '../domain/credentials.js'
 import type { OAuthProvider } from '../domain/provider.js'
 import { ConsentFailure } from './consent-failure.js'
 import type { Ports } from './ports/ports.js'
@@ -22,6 +22,8 @@ export async function verifyGrant(
 ): Promise<Account | undefined> {
   if (!isHeaderSafe(credentials.accessToken))
     throw new ConsentFailure('token_unusable', 'token_exchange_failed', { error: 'token_unusable' })
+  if (isDowngraded(credentials))
+    throw new ConsentFailure('dpop_downgrade', 'token_exchange_failed', { error: 'dpop_downgrade' })
   if (!request.snapshot.expectsIdToken) return undefined
   const account = await accountOf(ports, provider, request, secrets, credentials)
   return describeAccount(ports, provider, request, credentials, account)

@@ -77,7 +77,7 @@ export function connectPageRouter({ ports, settings }: Dependencies): Router {
       const values = readForm(task.provider.credentialSchema, submitted)
       return captureCredentials(ports, settings, task, values, actorOf(response))
     }
-    if (task.kind === 'confirmation') return signInUrl(ports, settings, task.request)
+    if (task.kind === 'confirmation') return signInUrl(ports, settings, task.request, actorOf(response))
     await supplyVariables(ports, settings, task.request, task.provider, submitted)
     return startOf(task.request)
   }

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { ServiceError } from '@dromos/contract'
 import { readJson, refuseMethod } from '@dromos/runtime'
-import { Router } from 'express'
+import { type Request, type Response, Router } from 'express'
 import { z } from 'zod'
 import { parseAuthorizationResponse } from '../domain/authorization-response.js'
 import { requireRole } from '../domain/caller.js'
@@ -104,22 +104,30 @@ export function browserConsentRouter(ports: ConsentPorts, settings: ConsentSetti
     .route('/auth/start/:link')
     .get(async (request, response) => {
       const opened = await openLink(ports, request.params.link)
-      const next = await continueInBrowser(ports, settings, opened)
+      const next = await continueInBrowser(ports, settings, opened, actorOf(response))
       if (opened.binding === 'browser') await bindBrowser(request, response, opened, ports, { secure: isSecure })
       response.set(headers).redirect(303, next)
     })
     .all(refuseMethod('GET'))
 
+  const finish = async (request: Request, response: Response, redirectUri: string): Promise<void> => {
+    const callback = {
+      response: parseAuthorizationResponse(request.query),
+      redirectUri,
+      isSameBrowser: (wanted: Parameters<typeof isBoundBrowser>[1]) => isBoundBrowser(request, wanted),
+      actor: actorOf(response),
+    }
+    response.set(headers).redirect(302, await finishConnection(ports, settings, callback))
+  }
+
   router
     .route('/auth/callback')
-    .get(async (request, response) => {
-      const callback = {
-        response: parseAuthorizationResponse(request.query),
-        isSameBrowser: (wanted: Parameters<typeof isBoundBrowser>[1]) => isBoundBrowser(request, wanted),
-        actor: actorOf(response),
-      }
-      response.set(headers).redirect(302, await finishConnection(ports, settings, callback))
-    })
+    .get((request, response) => finish(request, response, settings.redirectUri))
+    .all(refuseMethod('GET'))
+
+  router
+    .route('/auth/callback/:provider')
+    .get((request, response) => finish(request, response, `${settings.redirectUri}/${request.params.provider}`))
     .all(refuseMethod('GET'))
 
   return router

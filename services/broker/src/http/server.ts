@@ -14,8 +14,10 @@ import type { Revoker } from '../flows/revocation-worker.js'
 import type { ConsentSettings } from '../flows/open-consent.js'
 import type { Reporting } from '../reporting.js'
 import { captureRouter } from './capture.js'
+import { clientKeysRouter } from './client-keys.js'
 import { connectionsRouter } from './connections.js'
 import { browserConsentRouter, consentSpecRouter } from './consent.js'
+import { dpopProofRouter } from './dpop-proof.js'
 import { assignActor, guard } from './guard.js'
 import { auditRouter, type Health, operationsRouter } from './operations.js'
 import { lifecycleRouter } from './lifecycle.js'
@@ -54,7 +56,7 @@ export function createServer({
   // What agents call all the time comes first: what it does not pass through, it does not pay for.
   const needsKey = guard(config, ports)
   app.use('/connections', needsKey)
-  app.use(connectionsRouter(ports))
+  app.use(connectionsRouter(ports), dpopProofRouter(ports))
   app.use(lifecycleRouter(ports, settings))
 
   app.use(openRoutes({ ports, settings, config, health, metrics, log }))
@@ -70,12 +72,12 @@ export function createServer({
   return app
 }
 
-/** Operators' probes, and browsers on their way through a consent: no key, and errors as pages for people. */
+/** Operators' probes, public keys, and browsers on their way through a consent: no key, and errors as pages for people. */
 function openRoutes(dependencies: Omit<ServerDependencies, 'reporting'>): Router {
   const { ports, settings, config, health, metrics, log } = dependencies
   const router = Router()
   router.use(assignActor(config))
-  router.use(operationsRouter(health, metrics))
+  router.use(operationsRouter(health, metrics), clientKeysRouter(ports))
   router.use(browserConsentRouter(ports, settings), captureRouter({ ports, settings }), answerBrowserErrors(log))
   return router
 }

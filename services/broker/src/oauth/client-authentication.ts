@@ -11,7 +11,7 @@ import type { ClientSecrets, OAuthProvider } from '../domain/provider.js'
 
 /**
  * The ways to authenticate the client, in the order to try them: one per secret while a change of secret is being rolled
- * out. Empty when the profile's method lacks its secret or key. The same ways serve exchange and refresh (fault 39 of the
+ * out. Empty when the profile's method lacks its secret, or its key cannot sign. The same ways serve exchange and refresh (fault 39 of the
  * Go original).
  */
 export async function clientAuthentications(
@@ -27,7 +27,15 @@ export async function clientAuthentications(
     case 'none':
       return [None()]
     case 'private_key_jwt':
-      return privateKeyJwk === undefined ? [] : [await privateKeyJwt(privateKeyJwk, audience)]
+      return privateKeyJwk === undefined ? [] : usable(privateKeyJwk, audience)
+  }
+}
+
+async function usable(jwk: Readonly<Record<string, unknown>>, audience: string): Promise<readonly ClientAuth[]> {
+  try {
+    return [await privateKeyJwt(jwk, audience)]
+  } catch {
+    return [] // the error could quote the key
   }
 }
 

@@ -1,11 +1,13 @@
 import type { Ports } from '../flows/ports/ports.js'
-import { authorizationUrls } from './authorization-url.js'
+import { buildUrl } from './authorization-url.js'
 import { createCredentialCheck } from './credential-check.js'
+import { createDpopProofs } from './dpop.js'
 import { createIdTokenVerifier } from './id-token.js'
 import { createKeySets } from './key-sets.js'
 import { createMetadataSource } from './metadata.js'
 import { observing, type Observer } from './observe.js'
 import { createOutbound, type OutboundOptions } from './outbound-fetch.js'
+import { createPush } from './pushed-authorization.js'
 import { createRevocationEndpoint } from './revocation.js'
 import { createTokenEndpoint } from './token-endpoint.js'
 import { createUserinfoEndpoint } from './userinfo.js'
@@ -22,7 +24,14 @@ export type OAuthOptions = OutboundOptions & {
 
 export type OAuth = Pick<
   Ports,
-  'metadata' | 'authorization' | 'tokenEndpoint' | 'revocationEndpoint' | 'idTokens' | 'userinfo' | 'credentialCheck'
+  | 'metadata'
+  | 'authorization'
+  | 'tokenEndpoint'
+  | 'revocationEndpoint'
+  | 'idTokens'
+  | 'userinfo'
+  | 'dpop'
+  | 'credentialCheck'
 > & {
   /** Ends every call under way; call it when the flows have been drained. */
   close(): void
@@ -33,17 +42,19 @@ export function createOAuth(options: OAuthOptions): OAuth {
   const { now, observeDiscovery = ignore, observeVerification = ignore } = options
   const outbound = createOutbound(options)
   const keySets = createKeySets(outbound, { now })
+  const dpop = createDpopProofs({ now })
   return {
     metadata: createMetadataSource(outbound, { now, observe: observing(observeDiscovery) }),
-    authorization: authorizationUrls,
-    tokenEndpoint: createTokenEndpoint({ outbound, now }),
+    authorization: { build: buildUrl, push: createPush({ outbound, now }) },
+    tokenEndpoint: createTokenEndpoint({ outbound, dpop, now }),
     revocationEndpoint: createRevocationEndpoint({ outbound, now }),
     idTokens: createIdTokenVerifier({
       keySets,
       now,
       observe: observing(observeVerification),
     }),
-    userinfo: createUserinfoEndpoint({ outbound, keySets }),
+    userinfo: createUserinfoEndpoint({ outbound, keySets, dpop }),
+    dpop: { prove: (key, target) => dpop.prove(key, target) },
     credentialCheck: createCredentialCheck(outbound),
     close: () => outbound.close(),
   }

@@ -27,7 +27,8 @@ export async function fetchDocument<Schema extends z.ZodType>(
   return parsed.success ? { kind: 'document', document: parsed.data } : { kind: 'no_document' }
 }
 
-function parseJson(text: string): unknown {
+/** undefined when it is none. */
+export function parseJson(text: string): unknown {
   try {
     return JSON.parse(text)
   } catch {

@@ -19,6 +19,8 @@ const metadataSchema = z.object({
   jwks_uri: z.string().max(2048).nullish(),
   userinfo_endpoint: z.string().max(2048).nullish(),
   revocation_endpoint: z.string().max(2048).nullish(),
+  pushed_authorization_request_endpoint: z.string().max(2048).nullish(),
+  require_pushed_authorization_requests: z.boolean().nullish(),
   authorization_response_iss_parameter_supported: z.boolean().nullish(),
   code_challenge_methods_supported: z.array(z.string()).nullish(),
 })
@@ -69,6 +71,7 @@ const endpointNames = [
   'jwks_uri',
   'userinfo_endpoint',
   'revocation_endpoint',
+  'pushed_authorization_request_endpoint',
 ] as const
 
 /** OpenID's document first, then RFC 8414's; the first that is a metadata document decides. */
@@ -106,6 +109,7 @@ function fillConfigured({ endpoints }: OAuthProvider, variables: Readonly<Record
     jwks: fill(endpoints.jwks),
     userinfo: fill(endpoints.userinfo),
     revocation: fill(endpoints.revocation),
+    par: fill(endpoints.par),
     sendsIssuer: endpoints.sendsIssuer,
   }
 }
@@ -122,6 +126,8 @@ function join(configured: Configured, found: Metadata | undefined): Endpoints {
     jwks: configured.jwks ?? found?.jwks_uri ?? undefined,
     userinfo: configured.userinfo ?? found?.userinfo_endpoint ?? undefined,
     revocation: configured.revocation ?? found?.revocation_endpoint ?? undefined,
+    par: configured.par ?? found?.pushed_authorization_request_endpoint ?? undefined,
+    demandsPar: found?.require_pushed_authorization_requests ?? false,
     sendsIssuer: configured.sendsIssuer ?? found?.authorization_response_iss_parameter_supported ?? false,
     // Many providers support PKCE without saying so: only a list without S256 counts as a refusal.
     refusesPkce: methods ? !methods.includes('S256') : undefined,

@@ -25,6 +25,8 @@ export type OutboundAnswer = {
   status: number
   contentType: string | undefined
   retryAfter: string | undefined
+  /** RFC 9449 section 8: what the next proof for this server must carry. */
+  dpopNonce?: string | undefined
   body: string
 }
 
@@ -131,7 +133,7 @@ function createCall(request: OutboundRequest, settle: (result: OutboundResult) =
   let isSent = false
   let isOver = false
   let isExpired = false
-  let head: { status: number; contentType: string | undefined; retryAfter: string | undefined } | undefined
+  let head: Omit<OutboundAnswer, 'body'> | undefined
   let receivedBytes = 0
   const chunks: Buffer[] = []
   const capBytes = request.reads === 'status' ? 0 : request.reads.upToBytes
@@ -168,7 +170,12 @@ function createCall(request: OutboundRequest, settle: (result: OutboundResult) =
     handler: {
       onResponseStart(_controller, status, headers) {
         if (status < 200) return // RFC 9110 section 15.2: informational, the real one follows
-        head = { status, contentType: first(headers['content-type']), retryAfter: first(headers['retry-after']) }
+        head = {
+          status,
+          contentType: first(headers['content-type']),
+          retryAfter: first(headers['retry-after']),
+          dpopNonce: first(headers['dpop-nonce']),
+        }
         // The body of a redirect is of no use, and it is never followed.
         if (request.reads === 'status' || (status >= 300 && status < 400)) return answer()
         const encoding = first(headers['content-encoding']) ?? 'identity'

@@ -1,9 +1,9 @@
 import { outboundLimits } from '@dromos/contract'
-import { customFetch, tokenRevocation, type ClientAuth, type CustomFetch } from 'openid-client'
+import { customFetch, tokenRevocation, type ClientAuth } from 'openid-client'
 import type { ClientSecrets, OAuthProvider } from '../domain/provider.js'
 import type { RevocationAnswer, RevocationEndpoint } from '../flows/ports/oauth.js'
 import { clientAuthentications } from './client-authentication.js'
-import { clientConfiguration } from './client.js'
+import { clientConfiguration, formRequest } from './client.js'
 import type { OutboundRequest, OutboundResult } from './outbound-call.js'
 import type { Outbound } from './outbound-fetch.js'
 import { retryAfterSeconds } from './token-wire.js'
@@ -59,24 +59,12 @@ async function revokeByStandard(
   request: Request,
 ): Promise<RevocationAnswer> {
   let answer: RevocationAnswer = { kind: 'unavailable', retryAfterMs: undefined }
-  for (const authentication of await authenticationsOf(provider, secrets, request)) {
+  for (const authentication of await clientAuthentications(provider, secrets, request.audience)) {
     const result = await callLibrary(send, provider, authentication, request)
     answer = result === undefined ? answer : read(result, [])
     if (result?.kind !== 'answer' || result.status !== 401) break
   }
   return answer
-}
-
-async function authenticationsOf(
-  provider: OAuthProvider,
-  secrets: ClientSecrets,
-  request: Request,
-): Promise<readonly ClientAuth[]> {
-  try {
-    return await clientAuthentications(provider, secrets, request.audience)
-  } catch {
-    return [] // an unusable key: the error could quote it
-  }
 }
 
 async function callLibrary(
@@ -89,18 +77,8 @@ async function callLibrary(
   const server = { issuer: request.audience, revocation_endpoint: request.url }
   const configuration = clientConfiguration(server, provider.clientId, authentication)
   configuration.timeout = 0 // the egress guard has the deadlines
-  configuration[customFetch] = async (url, { body, headers }: Parameters<CustomFetch>[1]) => {
-    const { authorization } = headers
-    result = await send({
-      url,
-      method: 'POST',
-      headers: {
-        accept: 'application/json',
-        'content-type': 'application/x-www-form-urlencoded',
-        ...(authorization === undefined ? {} : { authorization }),
-      },
-      body: body instanceof URLSearchParams ? body.toString() : '',
-    })
+  configuration[customFetch] = async (url, options) => {
+    result = await send({ url, method: 'POST', ...formRequest(options) })
     return new Response(null, { status: 200 }) // the library gets nothing to judge: see token-endpoint.ts
   }
   try {

@@ -4,7 +4,8 @@ import type { OAuthProvider } from '../domain/provider.js'
 import type { TokenCall } from '../domain/token-refusal.js'
 import type { Grant, TokenEndpoint } from '../flows/ports/oauth.js'
 import { clientAuthentications } from './client-authentication.js'
-import { clientConfiguration } from './client.js'
+import { clientConfiguration, formRequest } from './client.js'
+import type { DpopProofs } from './dpop.js'
 import type { Outbound } from './outbound-fetch.js'
 import { exchangeRequest, refreshRequest, type TokenRequest } from './token-request.js'
 import { readTokenCall } from './token-wire.js'
@@ -15,7 +16,7 @@ import { readTokenCall } from './token-wire.js'
 /** Milliseconds after which no further client secret is tried: all tries together fit into a refresh lease. */
 const lastTryStartsWithinMs = 5_000
 
-type TokenEndpointDependencies = { outbound: Outbound; now(): Date }
+type TokenEndpointDependencies = { outbound: Outbound; dpop: DpopProofs; now(): Date }
 
 export function createTokenEndpoint(dependencies: TokenEndpointDependencies): TokenEndpoint {
   return {
@@ -34,24 +35,31 @@ async function callWithSecrets(
 ): Promise<TokenCall<Grant>> {
   const startedAtMs = performance.now()
   let call: TokenCall<Grant> = { kind: 'unsent', why: 'no_client_secret' }
-  for (const authentication of await authenticationsFor(provider, request)) {
-    call = await callOnce(dependencies, provider, request, authentication)
+  for (const authentication of await clientAuthentications(provider, request.secrets, request.audience)) {
+    call = await callWithNonce(dependencies, provider, request, authentication)
     const isOurClient = call.kind === 'refusal' && call.refusal.error === 'invalid_client'
     if (!isOurClient || performance.now() - startedAtMs > lastTryStartsWithinMs) break
   }
   return call
 }
 
-async function authenticationsFor(provider: OAuthProvider, request: TokenRequest): Promise<readonly ClientAuth[]> {
-  try {
-    return await clientAuthentications(provider, request.secrets, request.audience)
-  } catch {
-    return [] // an unusable key: the error could quote it
-  }
+/**
+ * RFC 9449 section 8: a server that wants its nonce in the proof has refused the request unprocessed, refresh token
+ * included, so it is made anew, once. The right to send is asked for anew as well.
+ */
+async function callWithNonce(
+  dependencies: TokenEndpointDependencies,
+  provider: OAuthProvider,
+  request: TokenRequest,
+  authentication: ClientAuth,
+): Promise<TokenCall<Grant>> {
+  const call = await callOnce(dependencies, provider, request, authentication)
+  const wantsNonce = request.dpopKey !== undefined && call.kind === 'refusal' && call.refusal.error === 'use_dpop_nonce'
+  return wantsNonce ? callOnce(dependencies, provider, request, authentication) : call
 }
 
 async function callOnce(
-  { outbound, now }: TokenEndpointDependencies,
+  { outbound, dpop, now }: TokenEndpointDependencies,
   provider: OAuthProvider,
   request: TokenRequest,
   authentication: ClientAuth,
@@ -64,13 +72,17 @@ async function callOnce(
   )
   configuration.timeout = 0 // the egress guard has the deadlines
   configuration[customFetch] = async (url, options) => {
+    const { headers, body } = shape(provider, options)
+    const proof = request.dpopKey && { dpop: await dpop.prove(request.dpopKey, { method: 'POST', url }) }
     const result = await outbound.send({
       url,
       method: 'POST',
-      ...shape(provider, options),
+      headers: { ...headers, ...proof },
+      body,
       reads: { upToBytes: outboundLimits.tokenAnswerBytes },
       mayStillSend: request.mayStillSend,
     })
+    if (proof && result.kind === 'answer') dpop.note(url, result.dpopNonce)
     const receivedAtMs = now().getTime()
     const read = readTokenCall(result, provider.answer, receivedAtMs)
     call = read.kind === 'answer' ? { kind: 'answer', answer: { answer: read.answer, receivedAtMs } } : read
@@ -93,12 +105,12 @@ const blankAnswer = (): Response => Response.json({ access_token: 'read-elsewher
 /** The body as the provider wants it: a form (RFC 6749 section 4.1.3) or a JSON object (Atlassian, Square). */
 function shape(
   { bodyFormat }: OAuthProvider,
-  { body, headers }: Parameters<CustomFetch>[1],
+  options: Parameters<CustomFetch>[1],
 ): { body: string; headers: Record<string, string> } {
-  const form = body instanceof URLSearchParams ? body : new URLSearchParams()
-  const { authorization } = headers
-  const common = { accept: 'application/json', ...(authorization === undefined ? {} : { authorization }) }
-  return bodyFormat === 'json'
-    ? { body: JSON.stringify(Object.fromEntries(form)), headers: { ...common, 'content-type': 'application/json' } }
-    : { body: form.toString(), headers: { ...common, 'content-type': 'application/x-www-form-urlencoded' } }
+  const form = formRequest(options)
+  if (bodyFormat === 'form') return form
+  return {
+    headers: { ...form.headers, 'content-type': 'application/json' },
+    body: JSON.stringify(Object.fromEntries(new URLSearchParams(form.body))),
+  }
 }

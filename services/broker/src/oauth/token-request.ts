@@ -1,3 +1,4 @@
+import type { DpopKey } from '../domain/dpop-key.js'
 import type { ClientSecrets, Endpoints, OAuthProvider } from '../domain/provider.js'
 import type { TokenEndpoint } from '../flows/ports/oauth.js'
 
@@ -10,6 +11,8 @@ export type TokenRequest = {
   /** Names the authorization server in client assertions. */
   audience: string
   parameters: Readonly<Record<string, string>>
+  /** Binds what is granted to this key; undefined = bearer tokens. */
+  dpopKey: DpopKey | undefined
   mayStillSend: () => boolean
 }
 
@@ -18,7 +21,7 @@ type RefreshInput = Parameters<TokenEndpoint['refresh']>[2]
 
 /** RFC 6749 section 4.1.3. Everything comes from the snapshot the consent began with, nothing from the callback's URL. */
 export function exchangeRequest(provider: OAuthProvider, secrets: ClientSecrets, input: ExchangeInput): TokenRequest {
-  const { snapshot, code, codeVerifier, scopes } = input
+  const { snapshot, code, codeVerifier, scopes, dpopKey } = input
   return {
     grantType: 'authorization_code',
     clientId: snapshot.clientId,
@@ -32,6 +35,7 @@ export function exchangeRequest(provider: OAuthProvider, secrets: ClientSecrets,
       code,
       redirect_uri: snapshot.redirectUri,
     },
+    dpopKey,
     mayStillSend: () => true,
   }
 }
@@ -50,6 +54,7 @@ export function refreshRequest(provider: OAuthProvider, secrets: ClientSecrets, 
       ...(provider.redirectUriOnRefresh ? { redirect_uri: input.redirectUri } : {}),
       refresh_token: input.refreshToken,
     },
+    dpopKey: input.dpopKey,
     mayStillSend: input.mayStillSend,
   }
 }

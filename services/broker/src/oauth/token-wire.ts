@@ -1,6 +1,7 @@
 import type { OAuthProvider } from '../domain/provider.js'
 import { at, readTokenAnswer, type TokenAnswer } from '../domain/token-answer.js'
 import type { TokenCall, TokenRefusal } from '../domain/token-refusal.js'
+import { parseJson } from './fetch-document.js'
 import type { OutboundResult, OutboundAnswer } from './outbound-call.js'
 
 // Owns how bytes of a token endpoint become a TokenCall: tolerantly, and before anything is judged, because a provider
@@ -9,15 +10,15 @@ import type { OutboundResult, OutboundAnswer } from './outbound-call.js'
 type Rules = OAuthProvider['answer']
 
 export function readTokenCall(result: OutboundResult, rules: Rules, nowMs: number): TokenCall<TokenAnswer> {
-  switch (result.kind) {
-    case 'unsent':
-    case 'in_doubt':
-      return { kind: result.kind, why: result.why }
-    case 'answer':
-      return result.status >= 200 && result.status < 300
-        ? readSuccess(result, rules, nowMs)
-        : { kind: 'refusal', refusal: readRefusal(result, readBody(result) ?? {}, rules, nowMs) }
-  }
+  const isSuccess = result.kind === 'answer' && result.status >= 200 && result.status < 300
+  return isSuccess ? readSuccess(result, rules, nowMs) : readFailure(result, rules, nowMs)
+}
+
+/** What came of a call that brought nothing of use. */
+export function readFailure(result: OutboundResult, rules: Rules, nowMs: number): TokenCall<never> {
+  return result.kind === 'answer'
+    ? { kind: 'refusal', refusal: readRefusal(result, readBody(result) ?? {}, rules, nowMs) }
+    : { kind: result.kind, why: result.why }
 }
 
 function readSuccess(result: OutboundAnswer, rules: Rules, nowMs: number): TokenCall<TokenAnswer> {
@@ -48,14 +49,6 @@ function readBody({ body, contentType }: OutboundAnswer): Record<string, unknown
   const isForm = contentType?.toLowerCase().startsWith('application/x-www-form-urlencoded') === true
   const looksLikeForm = /^[\w.%+-]+=[^\s<>{}"]*$/.test(body.trim())
   return isForm || looksLikeForm ? Object.fromEntries(new URLSearchParams(body.trim())) : undefined
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }
 
 function readRefusal(

@@ -1,12 +1,14 @@
 import { outboundLimits } from '@dromos/contract'
 import { z } from 'zod'
 import type { FlowSnapshot } from '../domain/authorization-request.js'
+import type { OAuthCredentials } from '../domain/credentials.js'
 import type { OAuthProvider } from '../domain/provider.js'
 import type { UserinfoAnswer, UserinfoEndpoint } from '../flows/ports/oauth.js'
 import { labelClaims, labelOf } from './account-label.js'
-import { isUnavailable } from './fetch-document.js'
+import type { DpopProofs } from './dpop.js'
+import { isUnavailable, parseJson } from './fetch-document.js'
 import type { KeySets } from './key-sets.js'
-import type { OutboundAnswer } from './outbound-call.js'
+import type { OutboundAnswer, OutboundResult } from './outbound-call.js'
 import type { Outbound } from './outbound-fetch.js'
 import { verifySignedJwt } from './signed-jwt.js'
 
@@ -16,24 +18,15 @@ const claimsSchema = z.object({ sub: z.string(), ...labelClaims })
 const audience = z.union([z.string(), z.array(z.string()).max(50)])
 const signedSchema = z.object({ iss: z.string(), aud: audience })
 
-export function createUserinfoEndpoint({
-  outbound,
-  keySets,
-}: {
-  outbound: Outbound
-  keySets: KeySets
-}): UserinfoEndpoint {
+type UserinfoDependencies = { outbound: Outbound; keySets: KeySets; dpop: DpopProofs }
+
+export function createUserinfoEndpoint(dependencies: UserinfoDependencies): UserinfoEndpoint {
+  const { keySets } = dependencies
   return {
-    async read(provider, snapshot, { accessToken }, subject) {
+    async read(provider, snapshot, credentials, subject) {
       const url = snapshot.endpoints.userinfo
       if (url === undefined) return { kind: 'unavailable' }
-      const result = await outbound.send({
-        url,
-        method: 'GET',
-        // RFC 9700 section 4.3.2: never in the query. Aggregated and distributed claims are not followed (A39).
-        headers: { accept: 'application/json, application/jwt', authorization: `Bearer ${accessToken}` },
-        reads: { upToBytes: outboundLimits.tokenAnswerBytes },
-      })
+      const result = await ask(dependencies, url, credentials)
       if (result.kind !== 'answer' || result.status !== 200) return { kind: 'unavailable' }
       try {
         return judge(await claimsIn(keySets, provider, snapshot, result), subject)
@@ -42,6 +35,25 @@ export function createUserinfoEndpoint({
       }
     },
   }
+}
+
+/** Once; once more when the server wants its nonce in the proof (RFC 9449 section 9). */
+async function ask(
+  { outbound, dpop }: UserinfoDependencies,
+  url: string,
+  { accessToken, dpopKey }: Pick<OAuthCredentials, 'accessToken' | 'dpopKey'>,
+): Promise<OutboundResult> {
+  const send = async (): Promise<OutboundResult> => {
+    const proof = dpopKey && { dpop: await dpop.prove(dpopKey, { method: 'GET', url, accessToken }) }
+    // RFC 9700 section 4.3.2: the token never goes in the query. Aggregated and distributed claims are not followed (A39).
+    const authorization = `${dpopKey ? 'DPoP' : 'Bearer'} ${accessToken}`
+    const headers = { accept: 'application/json, application/jwt', authorization, ...proof }
+    return outbound.send({ url, method: 'GET', headers, reads: { upToBytes: outboundLimits.tokenAnswerBytes } })
+  }
+  const result = await send()
+  const wantsNonce =
+    dpopKey !== undefined && result.kind === 'answer' && dpop.note(url, result.dpopNonce) && result.status === 401
+  return wantsNonce ? send() : result
 }
 
 /** undefined when the answer is nothing one could read. Throws when a signed one is not what it says it is. */
@@ -81,12 +93,4 @@ function judge(payload: unknown, subject: string): UserinfoAnswer {
   // OIDC Core section 5.3.2: exactly that of the id_token, or its values must not be used.
   if (!claims.success || claims.data.sub !== subject) return { kind: 'refused' }
   return { kind: 'claims', label: labelOf(claims.data) }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    return undefined
-  }
 }

@@ -49,7 +49,7 @@ export const discovering = (lab: LabProvider, members: Record<string, unknown> =
 export const secretsOf = (...secrets: string[]) => ({ secrets, privateKeyJwk: undefined })
 
 export function snapshotOf(provider: OAuthProvider, endpoints: Endpoints): FlowSnapshot {
-  return { clientId: provider.clientId, endpoints, redirectUri, usesPkce: true, expectsIdToken: true }
+  return { clientId: provider.clientId, endpoints, redirectUri, usesPkce: true, usesPar: false, expectsIdToken: true }
 }
 
 export type Consent = { snapshot: FlowSnapshot; code: string }

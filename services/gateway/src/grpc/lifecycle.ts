@@ -34,6 +34,10 @@ export function lifecycleMethods(lifecycle: Lifecycle, wrap: Unary['wrap']): Unt
       const answer = await lifecycle.stepUp(context, connectionIdOf(request), JSON.stringify(bodyOf(request)))
       return { message: toConsent(readJsonObject(answer)) }
     }),
+    CreateDpopProof: wrap(async (context, request) => {
+      const answer = await lifecycle.proveDpop(context, connectionIdOf(request), JSON.stringify(bodyOf(request)))
+      return { message: readJsonObject(answer) }
+    }),
   }
 }
 

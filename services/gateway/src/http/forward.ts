@@ -13,6 +13,8 @@ type Row = Readonly<{ method: Route['method']; path: string; brokerPath: string;
  */
 const rows: readonly Row[] = [
   { method: 'GET', path: '/auth/callback', brokerPath: '/auth/callback', operation: 'callback' },
+  { method: 'GET', path: '/auth/callback/:provider', brokerPath: '/auth/callback/:provider', operation: 'callback' },
+  { method: 'GET', path: '/auth/jwks/:provider_id', brokerPath: '/auth/jwks/:provider_id', operation: 'client_keys' },
   { method: 'GET', path: '/auth/start/:ticket', brokerPath: '/auth/start/:ticket', operation: 'start' },
   { method: 'GET', path: '/auth/connect/:ticket', brokerPath: '/auth/connect/:ticket', operation: 'open_form' },
   { method: 'POST', path: '/auth/connect/:ticket', brokerPath: '/auth/connect/:ticket', operation: 'submit_form' },
@@ -30,7 +32,7 @@ export function forwardRoutes(broker: BrokerClient, contexts: ContextReader): Ro
     path,
     ...(method === 'POST' ? { body: readForm } : {}),
     async handle(request, response) {
-      const target = fillTicket(brokerPath, request.params.ticket) + queryOf(request)
+      const target = fillPath(brokerPath, request.params) + queryOf(request)
       const answer = await broker.exchange(contexts.browser(request, response), {
         operation,
         method,
@@ -67,13 +69,18 @@ export function queryOf(request: Request): string {
   return at === -1 ? '' : request.originalUrl.slice(at)
 }
 
-const ticketFormat = /^[A-Za-z0-9_.~-]{8,2048}$/
-
-function fillTicket(brokerPath: string, ticket: unknown): string {
-  if (!brokerPath.includes(':ticket')) return brokerPath
-  if (typeof ticket === 'string' && ticketFormat.test(ticket)) return brokerPath.replace(':ticket', ticket)
-  throw new ServiceError('route_not_found', 'this link is not complete; open it again from where you got it')
+const formats: Readonly<Record<string, RegExp>> = {
+  ticket: /^[A-Za-z0-9_.~-]{8,2048}$/,
+  provider: /^[a-z0-9-]{1,100}$/,
+  provider_id: /^[0-9a-f-]{36}$/i,
 }
+
+const fillPath = (brokerPath: string, params: Request['params']): string =>
+  brokerPath.replace(/:([a-z_]+)/g, (_whole, name: string) => {
+    const value = params[name]
+    if (typeof value === 'string' && formats[name]?.test(value) === true) return value
+    throw new ServiceError('route_not_found', 'this link is not complete; open it again from where you got it')
+  })
 
 function readFormBody(request: Request): Buffer {
   if (Buffer.isBuffer(request.body)) return request.body

@@ -39,7 +39,7 @@ export function lifecycleRoutes(lifecycle: Lifecycle, contexts: ContextReader): 
         relayJson(response, await lifecycle.disconnect(context, parseConnectionId(request.params.connection_id)))
       },
     },
-    ...(['reconnect', 'step-up', 'complete'] as const).map((verb): Route => ({
+    ...(['reconnect', 'step-up', 'complete', 'dpop-proof'] as const).map((verb): Route => ({
       method: 'POST',
       path: `${path}/${verb}`,
       body: readBytes,
@@ -52,7 +52,12 @@ export function lifecycleRoutes(lifecycle: Lifecycle, contexts: ContextReader): 
   ]
 }
 
-const operationOf = { reconnect: 'reconnect', 'step-up': 'stepUp', complete: 'complete' } as const
+const operationOf = {
+  reconnect: 'reconnect',
+  'step-up': 'stepUp',
+  complete: 'complete',
+  'dpop-proof': 'proveDpop',
+} as const
 
 function readFilters(request: Request): ListFilters {
   const entries = listFilters.flatMap((name) => {

@@ -1,6 +1,7 @@
 import type { AuthorizationRequest, FlowSecrets, FlowSnapshot } from '../../domain/authorization-request.js'
 import type { Account } from '../../domain/connection.js'
 import type { OAuthCredentials } from '../../domain/credentials.js'
+import type { DpopKey } from '../../domain/dpop-key.js'
 import type { ClientSecrets, Endpoints, OAuthProvider, StaticProvider } from '../../domain/provider.js'
 import type { TokenAnswer } from '../../domain/token-answer.js'
 import type { TokenCall } from '../../domain/token-refusal.js'
@@ -31,16 +32,23 @@ export type MetadataSource = {
   endpoints(provider: OAuthProvider, variables: Readonly<Record<string, string>>): Promise<Endpoints>
 }
 
+type AuthorizationInput = { snapshot: FlowSnapshot; scopes: readonly string[]; state: string; secrets: FlowSecrets }
+
 export type AuthorizationUrls = {
   /** The authorization request (RFC 6749 section 4.1.1, RFC 7636). Reserved parameters are set last. */
-  build(
-    provider: OAuthProvider,
-    request: {
-      snapshot: NonNullable<AuthorizationRequest['snapshot']>
-      scopes: readonly string[]
-      state: string
-      secrets: FlowSecrets
-    },
+  build(provider: OAuthProvider, request: AuthorizationInput): Promise<string>
+  /**
+   * Pushes the same request to the snapshot's `par` endpoint (RFC 9126) and answers a URL with nothing but `client_id` and
+   * `request_uri`, which works once and for about a minute. Client secrets are tried in order as in an exchange.
+   */
+  push(provider: OAuthProvider, secrets: ClientSecrets, request: AuthorizationInput): Promise<TokenCall<string>>
+}
+
+export type DpopSigner = {
+  /** A fresh proof (RFC 9449 section 4.2) that the holder of `accessToken` may use for one request of another server. */
+  prove(
+    key: DpopKey,
+    target: { method: string; url: string; accessToken: string; nonce: string | undefined },
   ): Promise<string>
 }
 
@@ -57,6 +65,8 @@ export type TokenEndpoint = {
       code: string
       codeVerifier: string | undefined
       scopes: readonly string[]
+      /** Binds the grant to it; absent = bearer tokens. */
+      dpopKey?: DpopKey | undefined
     },
   ): Promise<TokenCall<Grant>>
   /**
@@ -71,6 +81,8 @@ export type TokenEndpoint = {
       redirectUri: string
       refreshToken: string
       scopes: readonly string[]
+      /** Binds the grant to it; absent = bearer tokens. */
+      dpopKey?: DpopKey | undefined
       mayStillSend: () => boolean
     },
   ): Promise<TokenCall<Grant>>

@@ -5,6 +5,7 @@ import type { AuthorizationRequestStore, ConnectionStore } from './connections.j
 import type {
   AuthorizationUrls,
   CredentialCheck,
+  DpopSigner,
   IdTokenVerifier,
   MetadataSource,
   RevocationEndpoint,
@@ -39,6 +40,7 @@ export type Ports = {
   tokenEndpoint: TokenEndpoint
   idTokens: IdTokenVerifier
   userinfo: UserinfoEndpoint
+  dpop: DpopSigner
   credentialCheck: CredentialCheck
   revocations: RevocationStore
   rejectedGrants: RejectedGrantStore
