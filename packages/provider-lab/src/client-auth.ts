@@ -1,8 +1,10 @@
 import { oauthError, type Answer } from './answer.js'
+import { assertionProblem, assertionType } from './client-assertion.js'
 import type { LabRequest } from './request.js'
+import type { ClientAuthMethod } from './options.js'
 import type { ProviderState } from './state.js'
 
-type Presented = { method: 'client_secret_basic' | 'client_secret_post' | 'none'; id: string; secret: string }
+type Presented = { method: Exclude<ClientAuthMethod, 'any'>; id: string; secret: string }
 
 /** Client authentication at the token and revocation endpoints. Returns the error answer, or undefined when it is right. */
 export function refuseClient(state: ProviderState, request: LabRequest): Answer | undefined {
@@ -14,17 +16,28 @@ export function refuseClient(state: ProviderState, request: LabRequest): Answer 
     if (bodySecret !== undefined) return oauthError(400, 'invalid_request', 'two client authentication methods')
     if (bodyId !== undefined && bodyId !== basic.id) return invalidClient('client_id differs from the Basic user')
   }
-  const presented = basic ?? fromBody(bodyId, bodySecret)
+  const presented = basic ?? asserted(request) ?? fromBody(bodyId, bodySecret)
   return mismatch(state, presented)
 }
 
-function mismatch({ settings, switches }: ProviderState, presented: Presented): Answer | undefined {
+function mismatch(state: ProviderState, presented: Presented): Answer | undefined {
+  const { settings, switches } = state
   const expected = switches.run('client.method', settings.clientAuth)
   const accepted = expected === 'any' ? presented.method !== 'none' : presented.method === expected
   if (!accepted) return invalidClient(`authentication method ${presented.method}, expected ${expected}`)
   if (presented.id !== settings.clientId) return invalidClient('unknown client')
+  if (presented.method === 'private_key_jwt') {
+    const problem = assertionProblem(state, presented.secret)
+    return problem === undefined ? undefined : invalidClient(`client assertion: ${problem}`)
+  }
   if (presented.method !== 'none' && presented.secret !== settings.clientSecret) return invalidClient('wrong secret')
   return undefined
+}
+
+function asserted({ form }: LabRequest): Presented | undefined {
+  const { client_assertion: assertion, client_assertion_type: type, client_id: id } = form
+  if (assertion === undefined || type !== assertionType) return undefined
+  return { method: 'private_key_jwt', id: id ?? '', secret: assertion }
 }
 
 function fromBody(id: string | undefined, secret: string | undefined): Presented {

@@ -12,6 +12,8 @@ export type AuthorizationCode = {
   scope: string[]
   nonce: string | undefined
   subject: string
+  /** RFC 9449 section 10: only this key may redeem it. */
+  dpopThumbprint: string | undefined
   expiresAtMs: number
   /** Set once redeemed: a second use ends this family. */
   family: Family | undefined
@@ -29,9 +31,18 @@ export type Family = {
   reuseCount: number
   /** Virtual times of its successful refreshes. */
   refreshedAtMs: number[]
+  /** The key a public client's refresh tokens are bound to (RFC 9449 section 5). */
+  dpopThumbprint: string | undefined
 }
 
-export type AccessToken = { value: string; family: Family; scope: string[]; expiresAtMs: number; killed: boolean }
+export type AccessToken = {
+  value: string
+  family: Family
+  scope: string[]
+  expiresAtMs: number
+  killed: boolean
+  dpopThumbprint: string | undefined
+}
 
 /** What became of a presented refresh token. `retried` is the immediate predecessor inside its grace period. */
 export type Presented =
@@ -74,6 +85,7 @@ export function createGrants(clock: LabClock, random: Random) {
         predecessor: undefined,
         reuseCount: 0,
         refreshedAtMs: [],
+        dpopThumbprint: undefined,
       }
       families.push(family)
       return family
@@ -106,13 +118,19 @@ export function createGrants(clock: LabClock, random: Random) {
       return { outcome: 'reused', family }
     },
 
-    mintAccessToken: (family: Family, scope: string[], lifetimeSeconds: number): AccessToken => {
+    mintAccessToken: (
+      family: Family,
+      scope: string[],
+      lifetimeSeconds: number,
+      dpopThumbprint?: string,
+    ): AccessToken => {
       const token = {
         value: `at_${family.id}_g${family.generation}_${random.hex(16)}`,
         family,
         scope,
         expiresAtMs: clock.now() + lifetimeSeconds * 1000,
         killed: false,
+        dpopThumbprint,
       }
       accessTokens.set(token.value, token)
       return token

@@ -56,3 +56,28 @@ export const brokenSigner =
   (signer: Signer): Signer =>
   (input) =>
     Buffer.from(signer(input).map((byte) => byte ^ 0x5a))
+
+export type ReadJwt = { header: JsonObject; claims: JsonObject; signingInput: string; signature: Buffer }
+
+/** The parts of a compact JWT, unverified; undefined when it is none. */
+export function readJwt(jwt: string): ReadJwt | undefined {
+  const [header = '', claims = '', signature = '', ...rest] = jwt.split('.')
+  try {
+    const [first, second] = [decode(header), decode(claims)]
+    if (rest.length > 0 || signature === '') return undefined
+    return {
+      header: first,
+      claims: second,
+      signingInput: `${header}.${claims}`,
+      signature: Buffer.from(signature, 'base64url'),
+    }
+  } catch {
+    return undefined
+  }
+}
+
+function decode(part: string): JsonObject {
+  const value: unknown = JSON.parse(Buffer.from(part, 'base64url').toString('utf8'))
+  if (typeof value !== 'object' || value === null) throw new Error('not an object')
+  return { ...value }
+}

@@ -9,20 +9,22 @@ export type MintRequest = {
   scope: string[]
   nonce: string | undefined
   form: Record<string, string>
+  /** Binds the access token to this key. */
+  dpopThumbprint?: string | undefined
 }
 
 const idTokenLifetimeSeconds = 3600
 
 /** Mints what a successful token request hands out and rotates as `plan` says. Returns the RFC 6749 section 5.1 body. */
 export function mintTokens(state: ProviderState, request: MintRequest, plan: RefreshTokenPlan): JsonObject {
-  const { family, scope } = request
+  const { family, scope, dpopThumbprint } = request
   if (plan === 'new') state.grants.rotate(family)
   const lifetimeSeconds = state.settings.accessTokenSeconds
-  const accessToken = state.grants.mintAccessToken(family, scope, lifetimeSeconds).value
+  const accessToken = state.grants.mintAccessToken(family, scope, lifetimeSeconds, dpopThumbprint).value
   const idToken = mintIdToken(state, request, accessToken)
   return {
     access_token: accessToken,
-    token_type: 'Bearer',
+    token_type: dpopThumbprint === undefined ? 'Bearer' : 'DPoP',
     expires_in: lifetimeSeconds,
     ...(plan !== 'omitted' && { refresh_token: family.currentRefreshToken }),
     scope: scope.join(state.settings.scopeSeparator),

@@ -1,7 +1,8 @@
+import type { JsonWebKey } from 'node:crypto'
 import type { SigningAlg } from './jose.js'
 import type { Random } from './random.js'
 
-export type ClientAuthMethod = 'client_secret_basic' | 'client_secret_post' | 'none' | 'any'
+export type ClientAuthMethod = 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt' | 'none' | 'any'
 
 export type RefreshPolicy = {
   mode: 'stable' | 'rotating'
@@ -30,6 +31,12 @@ export type LabProviderOptions = {
   clientSecret?: string
   /** Enforced at the token and revocation endpoints. `any` is basic or post. */
   clientAuth?: ClientAuthMethod
+  /** The registered public key of `private_key_jwt`: a P-256 JWK. */
+  clientJwk?: JsonWebKey
+  /** RFC 9126. Default off: no endpoint. `required` refuses any other authorization request. */
+  par?: 'off' | 'supported' | 'required'
+  /** RFC 9449. Default off: proofs are ignored. `supported` binds tokens for clients that send one. */
+  dpop?: 'off' | 'supported' | 'required'
   /** Default true: an id_token when the granted scope has `openid`. */
   oidc?: boolean
   /** Default rotating, strict, with family revocation on reuse. */
@@ -58,6 +65,9 @@ export type Settings = {
   clientId: string
   clientSecret: string
   clientAuth: ClientAuthMethod
+  clientJwk: JsonWebKey | undefined
+  par: 'off' | 'supported' | 'required'
+  dpop: 'off' | 'supported' | 'required'
   oidc: boolean
   refresh: RefreshPolicy
   accessTokenSeconds: number
@@ -78,6 +88,9 @@ export function resolveOptions(options: LabProviderOptions, random: Random): Set
     clientId: options.clientId ?? 'lab-client',
     clientSecret: options.clientSecret ?? `secret_${random.hex(16)}`,
     clientAuth: options.clientAuth ?? 'any',
+    clientJwk: options.clientJwk,
+    par: options.par ?? 'off',
+    dpop: options.dpop ?? 'off',
     oidc: options.oidc ?? true,
     refresh: {
       mode: 'rotating',

@@ -8,6 +8,7 @@ export const labEndpoints = [
   'jwks',
   'userinfo',
   'revocation',
+  'par',
   'api',
   'resource_metadata',
   'attacker',

@@ -7,6 +7,7 @@ import { saidWith200 } from './endpoints/errors-in-200.js'
 import { answerJwks } from './endpoints/jwks.js'
 import { answerResourceMetadata } from './endpoints/resource-metadata.js'
 import { answerApi, answerUserinfo } from './endpoints/resources.js'
+import { answerPar } from './endpoints/par.js'
 import { answerRevocation } from './endpoints/revocation.js'
 import { answerToken } from './endpoints/token.js'
 import { journaledBodyChars, type JournalEntry } from './journal.js'
@@ -86,6 +87,7 @@ function endpointAt({ endpoints }: ProviderState, path: string): LabEndpoint {
   if (is(endpoints.jwksUri)) return 'jwks'
   if (is(endpoints.userinfoEndpoint)) return 'userinfo'
   if (is(endpoints.revocationEndpoint)) return 'revocation'
+  if (is(endpoints.parEndpoint)) return 'par'
   if (path.startsWith(new URL(endpoints.apiUrl).pathname)) return 'api'
   return 'other'
 }
@@ -104,6 +106,8 @@ async function answerTo(state: ProviderState, request: LabRequest): Promise<Answ
       return answerUserinfo(state, request)
     case 'revocation':
       return answerRevocation(state, request)
+    case 'par':
+      return answerPar(state, request)
     case 'api':
       return answerApi(state, request)
     case 'resource_metadata':

@@ -1,5 +1,6 @@
 import { createClock, type LabClock } from './clock.js'
 import type { Answer } from './answer.js'
+import { createProofJudge, type ProofJudge } from './dpop.js'
 import { createGrants, type Grants } from './grants.js'
 import { createHolds, type Holds } from './holds.js'
 import { createJournal, type Journal } from './journal.js'
@@ -20,6 +21,7 @@ export type Endpoints = {
   jwksUri: string
   userinfoEndpoint: string
   revocationEndpoint: string
+  parEndpoint: string
   /** The protected API route. */
   apiUrl: string
   /** A foreign origin nothing should ever be sent to; what arrives is in journal('attacker'). */
@@ -42,6 +44,11 @@ export type ProviderState = {
   holds: Holds
   cannedReplies: Answer[]
   caCertificate: string | undefined
+  judgeProof: ProofJudge
+  /** By `request_uri`. */
+  pushed: Map<string, { params: Record<string, string>; expiresAtMs: number }>
+  /** `jti` of client assertions. */
+  assertionsSeen: Set<string>
 }
 
 export type NewState = { id: string; seed: number; origins: Origins; journalSize: number; options: LabProviderOptions }
@@ -68,6 +75,9 @@ export function createState({ id, seed, origins, journalSize, options }: NewStat
     holds: createHolds(),
     cannedReplies: [],
     caCertificate: origins.caCertificate,
+    judgeProof: createProofJudge(clock),
+    pushed: new Map(),
+    assertionsSeen: new Set(),
   }
 }
 
@@ -82,6 +92,7 @@ function endpointsOf(id: string, { url, attackerUrl, tlsFaultUrls }: Origins, ra
     jwksUri: `${issuer}/jwks-${random.hex(4)}`,
     userinfoEndpoint: `${issuer}/userinfo`,
     revocationEndpoint: `${issuer}/revoke`,
+    parEndpoint: `${issuer}/par`,
     apiUrl: `${issuer}/api`,
     attackerUrl: `${attackerUrl}/t/${id}`,
     tlsFaultUrls,

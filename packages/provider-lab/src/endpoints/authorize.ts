@@ -1,4 +1,5 @@
 import { redirectAnswer, textAnswer, type Answer } from '../answer.js'
+import { takePushed } from './par.js'
 import { personFrom, type Person } from '../person.js'
 import type { LabRequest } from '../request.js'
 import type { ProviderState } from '../state.js'
@@ -11,7 +12,8 @@ type Params = Record<string, string>
  * (RFC 6749 section 4.1.2.1).
  */
 export function answerAuthorize(state: ProviderState, request: LabRequest): Answer {
-  const params: Params = { ...request.query, ...request.form }
+  const params = paramsOf(state, { ...request.query, ...request.form })
+  if (params === undefined) return textAnswer(400, 'text/plain; charset=utf-8', 'invalid_request: not a pushed request')
   const refusal = unsafeToRedirect(state, params, request.repeated)
   if (refusal) return textAnswer(400, 'text/plain; charset=utf-8', refusal)
 
@@ -43,6 +45,14 @@ function formPost(action: string, params: Params): Answer {
   )
   const form = `<form method="post" action="${escape(action)}">${inputs.join('')}</form>`
   return textAnswer(200, 'text/html', `<body onload="document.forms[0].submit()">${form}</body>`)
+}
+
+/** RFC 9126 section 4: what was pushed, and of the URL nothing but the reference. Undefined where that is not so. */
+function paramsOf(state: ProviderState, given: Params): Params | undefined {
+  const { request_uri: uri, client_id: clientId, ...rest } = given
+  if (uri === undefined) return state.settings.par === 'required' ? undefined : given
+  const pushed = takePushed(state, uri)
+  return Object.keys(rest).length === 0 && pushed?.['client_id'] === clientId ? pushed : undefined
 }
 
 function unsafeToRedirect({ settings }: ProviderState, params: Params, repeated: string[]): string | undefined {
@@ -81,6 +91,7 @@ function grantCode(state: ProviderState, params: Params, person: Person): string
     scope: (person.scope ?? params['scope'] ?? '').split(state.settings.scopeSeparator).filter((entry) => entry !== ''),
     nonce: params['nonce'],
     subject: person.subject,
+    dpopThumbprint: state.settings.dpop === 'off' ? undefined : params['dpop_jkt'],
   })
   return code.value
 }

@@ -27,6 +27,9 @@ function metadataOf({ endpoints, settings }: ProviderState): JsonObject {
     revocation_endpoint_auth_methods_supported: authMethods,
     scopes_supported: ['openid', 'profile', 'email', 'address', 'phone', 'offline_access'],
     ...(settings.pkce !== 'ignored' && { code_challenge_methods_supported: ['S256'] }),
+    ...(settings.par !== 'off' && { pushed_authorization_request_endpoint: endpoints.parEndpoint }),
+    ...(settings.par === 'required' && { require_pushed_authorization_requests: true }),
+    ...(settings.dpop !== 'off' && { dpop_signing_alg_values_supported: ['ES256'] }),
     ...(settings.sendsIss && { authorization_response_iss_parameter_supported: true }),
     ...(settings.oidc && {
       jwks_uri: endpoints.jwksUri,

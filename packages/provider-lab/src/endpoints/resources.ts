@@ -3,10 +3,11 @@ import type { AccessToken } from '../grants.js'
 import type { JsonObject } from '../jose.js'
 import type { LabRequest } from '../request.js'
 import type { ProviderState } from '../state.js'
+import { refusePossession } from './possession.js'
 
 /** OpenID Connect Core section 5.3: claims of the granted scopes, for a live access token with `openid`. */
 export function answerUserinfo(state: ProviderState, request: LabRequest): Answer {
-  const token = bearerOf(state, request)
+  const token = tokenOf(state, request)
   if ('status' in token) return token
   if (!token.scope.includes('openid')) return bearerError(403, 'insufficient_scope')
   const claims = state.switches.run('userinfo.claims', claimsOf(token))
@@ -19,7 +20,7 @@ export function answerApi(state: ProviderState, request: LabRequest): Answer {
   if (early) return early
   const by = staticCredential(state, request)
   if (by) return jsonAnswer(200, { ok: true, by })
-  const token = bearerOf(state, request)
+  const token = tokenOf(state, request)
   if ('status' in token) return token
   return jsonAnswer(200, { ok: true, by: 'access_token', sub: token.family.subject })
 }
@@ -37,11 +38,15 @@ function staticCredential({ settings }: ProviderState, { headers, query }: LabRe
 }
 
 // RFC 6750 section 2: one method per request, and never the query string (RFC 9700 section 4.3.2).
-function bearerOf(state: ProviderState, { headers, query, form }: LabRequest): AccessToken | Answer {
-  const fromHeader = headers['authorization']?.match(/^Bearer (.+)$/i)?.[1]
+function tokenOf(state: ProviderState, request: LabRequest): AccessToken | Answer {
+  const { headers, query, form } = request
+  const [, scheme, fromHeader] = headers['authorization']?.match(/^(Bearer|DPoP) (.+)$/i) ?? []
   if (query['access_token'] !== undefined) return bearerError(400, 'invalid_request')
   if (fromHeader !== undefined && form['access_token'] !== undefined) return bearerError(400, 'invalid_request')
-  return state.grants.findLiveAccessToken(fromHeader ?? form['access_token'] ?? '') ?? bearerError(401, 'invalid_token')
+  const token = state.grants.findLiveAccessToken(fromHeader ?? form['access_token'] ?? '')
+  if (token === undefined) return bearerError(401, 'invalid_token')
+  const isDpop = scheme?.toLowerCase() === 'dpop'
+  return refusePossession(state, request, token, isDpop ? 'dpop' : 'bearer') ?? token
 }
 
 export function bearerError(status: number, error: string): Answer {

@@ -8,6 +8,7 @@ import type { LabRequest } from '../request.js'
 import type { ProviderState } from '../state.js'
 import type { GrantType } from '../switches/points.js'
 import type { GrantDecision } from './grant-decision.js'
+import { keyAtTokenEndpoint } from './possession.js'
 import { redeemRefreshToken } from './refresh-grant.js'
 
 export async function answerToken(state: ProviderState, request: LabRequest): Promise<Answer> {
@@ -28,15 +29,25 @@ export async function answerToken(state: ProviderState, request: LabRequest): Pr
   if (refusal) return refusal
   if (!grant) return oauthError(400, 'unsupported_grant_type', 'authorization_code or refresh_token')
 
+  const key = keyAtTokenEndpoint(state, request)
+  if ('status' in key) return key
+
   // 5. The grant. Two requests held here race for the same token.
   await state.holds.pass('before-rotate')
-  const decision = grant === 'authorization_code' ? redeemCode(state, form) : redeemRefreshToken(state, form)
+  const decision =
+    grant === 'authorization_code'
+      ? redeemCode(state, form, key.thumbprint)
+      : redeemRefreshToken(state, form, key.thumbprint)
   if ('status' in decision) return decision
 
   // 6. Mint, then spoil content and transport.
   const accept = request.headers['accept'] ?? ''
   const circumstances = { grant, form, family: decision.mint.family, accept }
-  const body = state.switches.run('token.body', mintTokens(state, decision.mint, decision.plan), circumstances)
+  const body = state.switches.run(
+    'token.body',
+    mintTokens(state, { ...decision.mint, dpopThumbprint: key.thumbprint }, decision.plan),
+    circumstances,
+  )
   await state.holds.pass('after-rotate')
   return state.switches.run('token.answer', jsonAnswer(200, body, noStore), circumstances)
 }
@@ -60,7 +71,7 @@ function refuseShape({ endpoints }: ProviderState, request: LabRequest): Answer 
 }
 
 // RFC 6749 section 4.1.3 and RFC 7636 section 4.6.
-function redeemCode(state: ProviderState, form: Record<string, string>): GrantDecision {
+function redeemCode(state: ProviderState, form: Record<string, string>, thumbprint: string | undefined): GrantDecision {
   const code = state.grants.findCode(form['code'] ?? '')
   if (!code) return oauthError(400, 'invalid_grant', 'unknown code')
   if (code.family) {
@@ -74,7 +85,12 @@ function redeemCode(state: ProviderState, form: Record<string, string>): GrantDe
   if (!ignoresVerifier && !verifierMatches(code, form['code_verifier']))
     return oauthError(400, 'invalid_grant', 'code_verifier is wrong')
 
+  // RFC 9449 section 10.
+  if (code.dpopThumbprint !== undefined && code.dpopThumbprint !== thumbprint)
+    return oauthError(400, 'invalid_grant', 'dpop_jkt differs')
+
   code.family = state.grants.startFamily(code.subject, code.scope)
+  if (state.settings.clientAuth === 'none') code.family.dpopThumbprint = thumbprint
   const { family, scope, nonce } = code
   const plan = state.switches.run('token.plan', 'new', { grant: 'authorization_code', form, family })
   return {

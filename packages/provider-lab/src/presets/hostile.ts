@@ -12,6 +12,7 @@ const settled: ReadonlySet<string> = new Set([
   'ca.mtls_only',
   'tok.tls_bad',
   'tok.hang_connect',
+  'tok.token_type_dpop_downgrade', // does nothing to a bearer token
   'rt.rotate_strict',
   'rt.rotate_grace',
   'rt.family_revoke_on_reuse',

@@ -2,6 +2,7 @@
 // Each entry names the pipeline point it acts at (points.ts) and one small function.
 import { authorizeSwitches } from './authorize.js'
 import { clientAuthSwitches } from './client-auth.js'
+import { dpopSwitches, parSwitches } from './dpop.js'
 import { discoverySwitches } from './discovery.js'
 import { idTokenSwitches, refreshIdTokenSwitches } from './id-token.js'
 import { keySwitches } from './keys.js'
@@ -26,6 +27,8 @@ export const switchFamilies = {
   userinfo: userinfoSwitches,
   revocation: revocationSwitches,
   'resource server': apiSwitches,
+  'pushed authorization': parSwitches,
+  possession: dpopSwitches,
 }
 
 export const catalogue = {
@@ -41,6 +44,8 @@ export const catalogue = {
   ...refreshIdTokenSwitches,
   ...keySwitches,
   ...userinfoSwitches,
+  ...parSwitches,
+  ...dpopSwitches,
   ...revocationSwitches,
   ...apiSwitches,
 }

@@ -215,6 +215,13 @@ export const expectedOutcomes: Readonly<Record<LabSwitch, ExpectedOutcome>> = {
   'ui.huge': noUserinfo,
   'ui.hang': noUserinfo,
 
+  'par.refused': ['misconfigured', 'RFC 9126 section 2.3: nothing is sent in the open instead'],
+  'par.5xx': ['retry', 'the person opens the link again'],
+  'tok.dpop_nonce': ['active', 'RFC 9449 section 8: once more, with the nonce'],
+  'tok.token_type_dpop_downgrade': ['failed', 'RFC 9449 section 5: an unbound token is not used'],
+  'rs.dpop_nonce': ['active', 'RFC 9449 section 9: once more, with the nonce'],
+  'rs.dpop_scheme_case': ['active', 'RFC 9110 section 11.1: schemes have no case'],
+
   'rev.200_unknown': ['active', 'the client treats it as revoked'],
   'rev.503_retry_after': ['retry', 'after Retry-After, a bounded number of times'],
   'rev.400_unsupported_token_type': ['active', 'the access token instead, then what is held is shredded'],

@@ -32,6 +32,13 @@ export type Points = {
   /** Undefined leaves the id_token out. */
   id_token: JwtDraft | undefined
   'token.body': JsonObject
+  /** Before a pushed authorization request is looked at. */
+  'par.arrival': Answer | undefined
+  /** What a proof must carry (RFC 9449 section 8 and 9); undefined = no nonce. */
+  'token.dpop_nonce': string | undefined
+  'resource.dpop_nonce': string | undefined
+  /** The scheme in the challenge of a resource server. */
+  'resource.dpop_scheme': string
   /** After everything was processed: the provider has rotated, whatever the client gets to see. */
   'token.answer': Answer
   'jwks.keys': JsonObject[]

@@ -21,20 +21,20 @@ export type DpopProofs = {
   note(url: string, nonce: string | undefined): boolean
 }
 
-const maxOrigins = 500
+const maxEndpoints = 500
 const maxNonceLength = 1024
 
 export function createDpopProofs({ now }: { now(): Date }): DpopProofs {
-  // Section 8.2 and 9: the newest one, and never one server's at another.
+  // Section 8.2 and 9: the newest one, and never one server's at another. By endpoint, because many servers share an origin.
   const nonces = new Map<string, string>()
   return {
     async prove({ d, ...jwk }, { method, url, accessToken, nonce }) {
-      const { origin, pathname } = new URL(url)
-      const wanted = nonce ?? nonces.get(origin)
+      const htu = endpointOf(url)
+      const wanted = nonce ?? nonces.get(htu)
       const claims = {
         jti: randomBytes(16).toString('base64url'),
         htm: method,
-        htu: `${origin}${pathname}`,
+        htu,
         ...(accessToken === undefined ? {} : { ath: createHash('sha256').update(accessToken).digest('base64url') }),
         ...(wanted === undefined ? {} : { nonce: wanted }),
       }
@@ -46,15 +46,20 @@ export function createDpopProofs({ now }: { now(): Date }): DpopProofs {
 
     note(url, nonce) {
       if (nonce === undefined || nonce.length > maxNonceLength) return false
-      const { origin } = new URL(url)
-      const isNew = nonces.get(origin) !== nonce
-      nonces.delete(origin)
-      nonces.set(origin, nonce)
+      const endpoint = endpointOf(url)
+      const isNew = nonces.get(endpoint) !== nonce
+      nonces.delete(endpoint)
+      nonces.set(endpoint, nonce)
       const oldest = nonces.keys().next()
-      if (nonces.size > maxOrigins && !oldest.done) nonces.delete(oldest.value)
+      if (nonces.size > maxEndpoints && !oldest.done) nonces.delete(oldest.value)
       return isNew
     },
   }
+}
+
+const endpointOf = (url: string): string => {
+  const { origin, pathname } = new URL(url)
+  return `${origin}${pathname}`
 }
 
 /** RFC 9449 section 10: binds the authorization code to the key as well. */
