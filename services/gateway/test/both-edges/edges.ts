@@ -24,6 +24,7 @@ export type Edge = {
   reconnect(id: string, body: Record<string, unknown>, options?: CallOptions): Promise<Outcome>
   stepUp(id: string, body: Record<string, unknown>, options?: CallOptions): Promise<Outcome>
   complete(id: string, body: Record<string, unknown>, options?: CallOptions): Promise<Outcome>
+  proveDpop(id: string, body: Record<string, unknown>, options?: CallOptions): Promise<Outcome>
   close(): void
 }
 
@@ -77,6 +78,7 @@ export function httpEdge(gateway: TestGateway, defaultKey: string): Edge {
     reconnect: (id, body, options = {}) => call('POST', `${one}/reconnect`, id, options, body),
     stepUp: (id, body, options = {}) => call('POST', `${one}/step-up`, id, options, body),
     complete: async (id, body, options = {}) => filled(await call('POST', `${one}/complete`, id, options, body)),
+    proveDpop: (id, body, options = {}) => call('POST', `${one}/dpop-proof`, id, options, body),
     close: () => undefined,
   }
 }
@@ -167,6 +169,11 @@ export function grpcEdge(gateway: TestGateway, defaultKey: string, service: stri
     stepUp: (id, body, options = {}) => call('StepUpConnection', { ...byId(id), ...body }, options, readConsent),
     complete: async (id, body, options = {}) =>
       filled(await call('CompleteConnection', { ...byId(id), ...body }, options, readConnection)),
+    proveDpop: (id, body, options = {}) =>
+      call('CreateDpopProof', { ...byId(id), ...body }, options, ({ proof, token_version }) => ({
+        proof,
+        token_version: Number(token_version),
+      })),
     close: () => rpc.close(),
   }
 }

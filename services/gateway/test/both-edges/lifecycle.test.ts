@@ -1,12 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { grpcEdge, httpEdge, type Edge, type Outcome } from './edges.js'
-import { returnUrl, startStack, type Stack } from './stack.js'
+import { registerBound, returnUrl, startStack, type Stack } from './stack.js'
 
 // Owns the life of a connection after its first consent, claimed once for every edge.
 
 let stack: Stack
 beforeAll(async () => {
   stack = await startStack()
+  await registerBound(stack)
 })
 afterAll(() => stack.close())
 
@@ -23,14 +24,14 @@ function answerOf(outcome: Outcome): Record<string, unknown> {
 
 const reasonOf = (outcome: Outcome): string => (outcome.answer === undefined ? outcome.reason : 'accepted')
 
-async function ask(edge: Edge, userId: string): Promise<{ id: string; authUrl: string }> {
-  const wish = { user_id: userId, provider_name: 'google', return_url: returnUrl, scopes: ['openid', 'email'] }
+async function ask(edge: Edge, userId: string, provider = 'google'): Promise<{ id: string; authUrl: string }> {
+  const wish = { user_id: userId, provider_name: provider, return_url: returnUrl, scopes: ['openid', 'email'] }
   const { connection_id, authUrl } = answerOf(await edge.requestConnection(wish))
   return { id: String(connection_id), authUrl: String(authUrl) }
 }
 
-async function connect(edge: Edge, userId: string): Promise<string> {
-  const { id, authUrl } = await ask(edge, userId)
+async function connect(edge: Edge, userId: string, provider?: string): Promise<string> {
+  const { id, authUrl } = await ask(edge, userId, provider)
   expect(await stack.consent(authUrl)).toMatchObject({ status: 'success', connection_id: id })
   return id
 }
@@ -134,6 +135,23 @@ describe.each(edges)('over %s', (name, open) => {
     expect(answerOf(await edge.getToken(id, { minTtl: 3600 })).token_version).toBe(3)
   })
 
+  test('a bound token is used with a proof, and the key stays with the broker', async () => {
+    const id = await connect(edge, user, 'bound')
+    const token = answerOf(await edge.getToken(id))
+    const { apiUrl } = stack.broker.provider
+    const { proof, token_version } = answerOf(await edge.proveDpop(id, { method: 'GET', url: apiUrl }))
+    expect([token.token_type, token_version]).toEqual(['DPoP', token.token_version])
+    const call = (headers: Record<string, string>) => fetch(apiUrl, { headers })
+    const authorization = `DPoP ${String(token.access_token)}`
+    expect((await call({ authorization, dpop: String(proof) })).status).toBe(200)
+    expect((await call({ authorization: authorization.replace('DPoP', 'Bearer') })).status).toBe(401)
+    expect(JSON.stringify(token)).not.toContain('"d"')
+    expect(reasonOf(await edge.proveDpop(id, { method: 'GET', url: 'http://far.example/' }))).toBe('invalid_request')
+    expect(reasonOf(await edge.proveDpop(await connect(edge, user), { method: 'GET', url: apiUrl }))).toBe(
+      'token_not_bound',
+    )
+  })
+
   test('nothing of it exists for another tenant', async () => {
     const id = await connect(edge, user)
     const stranger = { key: stack.strangerKey }
@@ -143,6 +161,7 @@ describe.each(edges)('over %s', (name, open) => {
       await edge.disconnect(id, stranger),
       await edge.reconnect(id, { return_url: returnUrl }, stranger),
       await edge.stepUp(id, { scopes: ['calendar'], return_url: returnUrl }, stranger),
+      await edge.proveDpop(id, { method: 'GET', url: 'https://api.example/' }, stranger),
     ]
     expect(outcomes.map(reasonOf)).toEqual(outcomes.map(() => 'connection_not_found'))
     expect(idsOf(answerOf(await edge.listConnections({}, stranger)))).toEqual([])

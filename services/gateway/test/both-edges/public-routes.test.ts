@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { examplesOf, membersOf, readOpenapi, type Members } from '../openapi-document.js'
 import { documentedProblems } from './edges.js'
-import { returnUrl, startStack, type Stack } from './stack.js'
+import { registerBound, returnUrl, startStack, type Stack } from './stack.js'
 
 let stack: Stack
 beforeAll(async () => {
@@ -19,6 +19,7 @@ beforeAll(async () => {
   }
   const { status, text } = await stack.broker.call('POST', '/providers', { body: { profile } })
   if (status !== 201) throw new Error(text)
+  await registerBound(stack)
 })
 afterAll(() => stack.close())
 
@@ -127,17 +128,18 @@ describe('every request example of openapi.yaml works as it stands:', () => {
   test.each(examples)('%s %s, %s', async (method, path, _name, example) => {
     // A state and a connection id cannot be written down beforehand; everything else is sent as documented.
     const body = 'state' in example ? { ...example, state: (await askForKey()).state } : example
+    const provider = path.endsWith('/dpop-proof') ? 'bound' : 'google'
     const held = path.endsWith('/complete') ? await heldFor(example) : undefined
-    const id = held?.id ?? (path.includes('{connection_id}') ? await connect() : '')
+    const id = held?.id ?? (path.includes('{connection_id}') ? await connect(provider) : '')
     const answer = await call(method, path.replace('{connection_id}', id), { ...body, ...held?.body })
     expect([answer.status, documentedProblems(method, path, answer.status, answer.body)]).toEqual([200, []])
   })
 })
 
-async function connect(): Promise<string> {
-  const body = { user_id: 'user-7', provider_name: 'google', return_url: returnUrl, scopes: ['openid'] }
+async function connect(provider: string): Promise<string> {
+  const body = { user_id: 'user-7', provider_name: provider, return_url: returnUrl, scopes: ['openid'] }
   const { authUrl, connection_id } = (await call('POST', '/v1/request-connection', body)).body
-  expect(await stack.consent(String(authUrl))).toMatchObject({ status: 'success', provider: 'google' })
+  expect(await stack.consent(String(authUrl))).toMatchObject({ status: 'success', provider })
   return String(connection_id)
 }
 

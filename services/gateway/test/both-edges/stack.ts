@@ -28,6 +28,7 @@ export async function startStack(): Promise<Stack> {
   const broker = await startTestBroker({
     environment: { ALLOWED_RETURN_DOMAINS: 'app.example', AUDIT_READS: 'strict' },
     endpoints: 'discovery',
+    provider: { dpop: 'supported' },
     profile: { name: 'google', scopes: ['openid', 'email'] },
   })
   const [agentKey, strangerKey] = await createKeys(broker.databaseUrl)
@@ -51,6 +52,14 @@ export async function startStack(): Promise<Stack> {
       await broker.close()
     },
   }
+}
+
+/** Registers the same provider once more, as one whose tokens are bound to a key. */
+export async function registerBound({ broker }: Pick<Stack, 'broker'>): Promise<void> {
+  const { clientId: client_id, clientSecret: client_secret, issuer } = broker.provider
+  const profile = { name: 'bound', client_id, client_secret, issuer, enable_discovery: true, dpop: true }
+  const { status, text } = await broker.call('POST', '/providers', { body: { profile } })
+  if (status !== 201) throw new Error(text)
 }
 
 async function createKeys(databaseUrl: string): Promise<[string, string]> {
