@@ -12,17 +12,29 @@ export const listFilters = ['user_id', 'provider_id', 'provider_name', 'status',
 
 export type ListFilters = Readonly<Partial<Record<(typeof listFilters)[number], string>>>
 
+type Body = string | Buffer | undefined
+
 /**
  * Every operation throws as those of operations.ts. Connection ids must have passed `parseConnectionId`. Bodies are the
  * caller's own JSON, passed on as they came.
  */
 export function createLifecycle(broker: BrokerClient) {
-  const ask = (context: CallContext, operation: string, id: string, path: string, body: string | Buffer | undefined) =>
+  const ask = (
+    context: CallContext,
+    operation: string,
+    id: string,
+    path: string,
+    body: Body,
+    idempotencyKey?: string,
+  ): Promise<BrokerAnswer> =>
     broker.call(context, {
       operation,
       method: 'POST',
       path: `/connections/${id}/${path}`,
-      headers: { 'Content-Type': 'application/json' },
+      headers: {
+        'Content-Type': 'application/json',
+        ...(idempotencyKey === undefined ? {} : { 'Idempotency-Key': idempotencyKey }),
+      },
       body: body ?? '{}',
       repeat: 'once',
     })
@@ -53,18 +65,18 @@ export function createLifecycle(broker: BrokerClient) {
         repeat: 'safe',
       }),
 
-    reconnect: (context: CallContext, id: string, body: string | Buffer | undefined): Promise<BrokerAnswer> =>
-      ask(context, 'reconnect_connection', id, 'reconnect', body),
+    /** The broker implements the idempotency key. */
+    reconnect: (context: CallContext, id: string, body: Body, idempotencyKey: string | undefined) =>
+      ask(context, 'reconnect_connection', id, 'reconnect', body, idempotencyKey),
 
     /** Its code is good once: it is not repeated by itself. */
-    complete: (context: CallContext, id: string, body: string | Buffer | undefined): Promise<BrokerAnswer> =>
+    complete: (context: CallContext, id: string, body: Body) =>
       ask(context, 'complete_connection', id, 'complete', body),
 
-    stepUp: (context: CallContext, id: string, body: string | Buffer | undefined): Promise<BrokerAnswer> =>
-      ask(context, 'step_up_connection', id, 'step-up', body),
+    stepUp: (context: CallContext, id: string, body: Body, idempotencyKey: string | undefined) =>
+      ask(context, 'step_up_connection', id, 'step-up', body, idempotencyKey),
 
-    proveDpop: (context: CallContext, id: string, body: string | Buffer | undefined): Promise<BrokerAnswer> =>
-      ask(context, 'prove_dpop', id, 'dpop-proof', body),
+    proveDpop: (context: CallContext, id: string, body: Body) => ask(context, 'prove_dpop', id, 'dpop-proof', body),
   }
 }
 

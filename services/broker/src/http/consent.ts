@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import { ServiceError } from '@dromos/contract'
 import { readJson, refuseMethod } from '@dromos/runtime'
 import { type Request, type Response, Router } from 'express'
@@ -14,6 +13,7 @@ import type { Revoker } from '../flows/revocation-worker.js'
 import { type ConsentWish, startConnection } from '../flows/start-connection.js'
 import { bindBrowser, isBoundBrowser } from './browser-binding.js'
 import { actorOf, callerOf } from './guard.js'
+import { answerOnce } from './idempotent.js'
 import { completionChallenge, parseInput } from './input.js'
 
 type ConsentPorts = Pick<
@@ -53,15 +53,9 @@ export function consentSpecRouter(ports: ConsentPorts, settings: ConsentSettings
       const caller = callerOf(response)
       requireRole(caller, 'agent')
       const wish = parseWish(request.body)
-      const start = () => startConnection(ports, settings, caller, actorOf(response), wish)
-      response.set('Cache-Control', 'no-store')
-      const key = idempotencyKey(request.get('idempotency-key'))
-      if (key === undefined) return void response.json(await start())
-      const requestDigest = createHash('sha256').update(JSON.stringify(wish)).digest()
-      const scope = { tenantId: caller.tenantId, clientId: caller.clientId, key, requestDigest }
-      const { answer, isReplay } = await ports.idempotency.once(scope, async () => JSON.stringify(await start()))
-      if (isReplay) response.set('Idempotent-Replayed', 'true')
-      response.type('application/json').send(answer)
+      await answerOnce(ports, request, response, caller, wish, () =>
+        startConnection(ports, settings, caller, actorOf(response), wish),
+      )
     })
     .all(refuseMethod('POST'))
   return router
@@ -81,13 +75,6 @@ function parseWish(body: unknown): ConsentWish {
     variables: input.variables ?? {},
     completionChallenge: input.completion_challenge,
   }
-}
-
-function idempotencyKey(header: string | undefined): string | undefined {
-  if (header === undefined) return undefined
-  if (!/^[\x21-\x7e]{1,255}$/.test(header))
-    throw new ServiceError('invalid_request', 'Idempotency-Key: 1 to 255 visible characters')
-  return header
 }
 
 /** For browsers: the hop to the provider and the way back. No key; the link, the state and the cookie decide. */

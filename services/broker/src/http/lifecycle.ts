@@ -10,16 +10,23 @@ import { disconnectConnection } from '../flows/disconnect-connection.js'
 import type { ConsentSettings } from '../flows/open-consent.js'
 import type { ConnectionQuery } from '../flows/ports/connections.js'
 import type { Ports } from '../flows/ports/ports.js'
-import { findDetails, reconnectConnection, type ReconnectPorts } from '../flows/reconnect-connection.js'
+import {
+  findDetails,
+  reconnectConnection,
+  type ReconnectPorts,
+  type ReconnectWish,
+} from '../flows/reconnect-connection.js'
 import type { Revoker } from '../flows/revocation-worker.js'
 import { actorOf, callerOf } from './guard.js'
+import { answerOnce } from './idempotent.js'
 import { completionChallenge, parseInput, singleQuery } from './input.js'
 import { readCursor, readLimit } from './paging.js'
 
 // Owns the life of a connection after its first consent: complete, list, look, reconnect, widen, disconnect.
 // Does not own its credentials (connections.ts) or the person's way through a consent (consent.ts).
 
-type LifecyclePorts = ReconnectPorts & Pick<Ports, 'revocations' | 'completions' | 'vault'> & { revoker: Revoker }
+type LifecyclePorts = ReconnectPorts &
+  Pick<Ports, 'revocations' | 'completions' | 'vault' | 'idempotency'> & { revoker: Revoker }
 
 const scope = z.string().min(1).max(256)
 const reconnectBody = z.object({
@@ -85,14 +92,15 @@ export function lifecycleRouter(ports: LifecyclePorts, settings: ConsentSettings
       const caller = callerOf(response)
       requireRole(caller, 'agent')
       const body = parseInput(reconnectBody, request.body ?? {})
-      const { connectionId } = request.params
-      const spec = await reconnectConnection(ports, settings, caller, actorOf(response), connectionId, {
+      const wish: ReconnectWish = {
         scopes: { kind: 'renew', scopes: body.scopes ?? undefined },
         returnUrl: body.return_url,
         allowsAccountChange: body.allow_account_change ?? false,
         completionChallenge: body.completion_challenge,
-      })
-      response.set('Cache-Control', 'no-store').json(spec)
+      }
+      await answerOnce(ports, request, response, caller, wish, () =>
+        reconnectConnection(ports, settings, caller, actorOf(response), request.params.connectionId, wish),
+      )
     })
     .all(refuseMethod('POST'))
 
@@ -102,14 +110,15 @@ export function lifecycleRouter(ports: LifecyclePorts, settings: ConsentSettings
       const caller = callerOf(response)
       requireRole(caller, 'agent')
       const body = parseInput(stepUpBody, request.body ?? {})
-      const { connectionId } = request.params
-      const spec = await reconnectConnection(ports, settings, caller, actorOf(response), connectionId, {
+      const wish: ReconnectWish = {
         scopes: { kind: 'widen', scopes: body.scopes },
         returnUrl: body.return_url,
         allowsAccountChange: false,
         completionChallenge: body.completion_challenge,
-      })
-      response.set('Cache-Control', 'no-store').json(spec)
+      }
+      await answerOnce(ports, request, response, caller, wish, () =>
+        reconnectConnection(ports, settings, caller, actorOf(response), request.params.connectionId, wish),
+      )
     })
     .all(refuseMethod('POST'))
 

@@ -1,6 +1,7 @@
-import type { UntypedServiceImplementation } from '@grpc/grpc-js'
-import { readJsonObject } from '../broker-answer.js'
+import type { Metadata, UntypedServiceImplementation } from '@grpc/grpc-js'
+import { type BrokerAnswer, readJsonObject } from '../broker-answer.js'
 import { type Lifecycle, type ListFilters, listFilters } from '../lifecycle.js'
+import { textOf } from './caller.js'
 import { connectionIdOf, isObject } from './message.js'
 import type { Unary } from './unary.js'
 
@@ -24,15 +25,15 @@ export function lifecycleMethods(lifecycle: Lifecycle, wrap: Unary['wrap']): Unt
       const answer = await lifecycle.complete(context, connectionIdOf(request), JSON.stringify(bodyOf(request)))
       return { message: toConnection(readJsonObject(answer)) }
     }),
-    ReconnectConnection: wrap(async (context, request) => {
+    ReconnectConnection: wrap(async (context, request, call) => {
       const { allow_account_change, ...body } = bodyOf(request)
       const change = allow_account_change === true ? { allow_account_change } : {}
-      const answer = await lifecycle.reconnect(context, connectionIdOf(request), JSON.stringify({ ...body, ...change }))
-      return { message: toConsent(readJsonObject(answer)) }
+      const text = JSON.stringify({ ...body, ...change })
+      return toReply(await lifecycle.reconnect(context, connectionIdOf(request), text, keyOf(call)))
     }),
-    StepUpConnection: wrap(async (context, request) => {
-      const answer = await lifecycle.stepUp(context, connectionIdOf(request), JSON.stringify(bodyOf(request)))
-      return { message: toConsent(readJsonObject(answer)) }
+    StepUpConnection: wrap(async (context, request, call) => {
+      const text = JSON.stringify(bodyOf(request))
+      return toReply(await lifecycle.stepUp(context, connectionIdOf(request), text, keyOf(call)))
     }),
     CreateDpopProof: wrap(async (context, request) => {
       const answer = await lifecycle.proveDpop(context, connectionIdOf(request), JSON.stringify(bodyOf(request)))
@@ -44,7 +45,14 @@ export function lifecycleMethods(lifecycle: Lifecycle, wrap: Unary['wrap']): Unt
 // The JSON members are the fields of the message; the encoder leaves null out. One name is older than the others.
 const toConnection = (item: unknown): object => (isObject(item) ? { ...item, auth_url: item.authUrl } : {})
 
-const toConsent = ({ authUrl, ...rest }: Record<string, unknown>): object => ({ ...rest, auth_url: authUrl })
+function toReply(answer: BrokerAnswer): { message: object; headers?: Record<string, string> } {
+  const { authUrl, ...rest } = readJsonObject(answer)
+  const message = { ...rest, auth_url: authUrl }
+  const isReplay = answer.headers['idempotent-replayed'] === 'true'
+  return isReplay ? { message, headers: { 'idempotent-replayed': 'true' } } : { message }
+}
+
+const keyOf = ({ metadata }: { metadata: Metadata }): string | undefined => textOf(metadata, 'idempotency-key')
 
 // proto3 cannot tell an empty field from an absent one: both do not filter.
 function filtersOf(request: unknown): ListFilters {

@@ -46,7 +46,8 @@ export function lifecycleRoutes(lifecycle: Lifecycle, contexts: ContextReader): 
       async handle(request, response) {
         const context = contexts.caller(request, response)
         const id = parseConnectionId(request.params.connection_id)
-        relayJson(response, await lifecycle[operationOf[verb]](context, id, bodyOf(request)))
+        const key = request.get('idempotency-key')
+        relayJson(response, await lifecycle[operationOf[verb]](context, id, bodyOf(request), key))
       },
     })),
   ]

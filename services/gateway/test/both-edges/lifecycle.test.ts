@@ -67,6 +67,28 @@ describe.each(edges)('over %s', (name, open) => {
     expect(JSON.stringify(seen)).not.toContain(String(answerOf(await edge.getToken(id)).access_token))
   })
 
+  test('an idempotency key makes a repeated reconnect or step-up the same link, and another request a conflict', async () => {
+    const [id, other] = [await connect(edge, `${user}-twice`), await connect(edge, `${user}-other`)]
+    const key = `again-${user}`
+    const [first, second] = [
+      await edge.reconnect(id, {}, { idempotencyKey: key }),
+      await edge.reconnect(id, {}, { idempotencyKey: key }),
+    ]
+    expect([first, second]).toMatchObject([{ isReplay: false }, { isReplay: true }])
+    expect(answerOf(second)).toEqual(answerOf(first))
+    expect(answerOf(await edge.reconnect(id, {}))).not.toEqual(answerOf(first))
+    expect(reasonOf(await edge.reconnect(other, {}, { idempotencyKey: key }))).toBe('idempotency_conflict')
+    const scopes = { scopes: ['calendar'] }
+    const wider = [
+      await edge.stepUp(id, scopes, { idempotencyKey: `wider-${user}` }),
+      await edge.stepUp(id, scopes, { idempotencyKey: `wider-${user}` }),
+    ]
+    expect(wider).toMatchObject([{ isReplay: false }, { isReplay: true }])
+    expect(reasonOf(await edge.stepUp(id, { scopes: ['mail'] }, { idempotencyKey: `wider-${user}` }))).toBe(
+      'idempotency_conflict',
+    )
+  })
+
   test('the list is filtered and comes in pages', async () => {
     const made: string[] = []
     for (let count = 0; count < 3; count++) made.unshift((await ask(edge, user)).id)
