@@ -3,7 +3,7 @@ import { connect, type Socket } from 'node:net'
 // Owns bytes on a socket that no HTTP library would send. Does not own what a server should make of them.
 
 /** Sends the bytes and answers all that comes back until the server closes or says nothing more for `silenceMs`. */
-export function exchangeBytes(port: number, bytes: string | readonly string[], silenceMs = 300): Promise<string> {
+export function exchangeBytes(port: number, bytes: string | readonly string[], silenceMs = 3_000): Promise<string> {
   return new Promise((resolve) => {
     const socket = connect(port, '127.0.0.1')
     let received = ''

@@ -3,6 +3,7 @@ import {
   assignRequestId,
   type Logger,
   logRequests,
+  refuseLargeBodies,
   refuseUnknownRoute,
   sendSecurityHeaders,
 } from '@dromos/runtime'
@@ -52,6 +53,7 @@ export function createServer({
 
   app.use(assignRequestId, sendSecurityHeaders)
   app.use(logRequests(log, reporting.observeRequest))
+  app.use(refuseLargeBodies)
 
   // What agents call all the time comes first: what it does not pass through, it does not pay for.
   const needsKey = guard(config, ports)

@@ -4,6 +4,7 @@ import {
   answerErrors,
   assignRequestId,
   logRequests,
+  refuseLargeBodies,
   refuseUnknownRoute,
   sendSecurityHeaders,
   type Logger,
@@ -73,6 +74,7 @@ function assemble(routes: readonly Route[], { config, reporting, log }: HttpPart
       reporting.requestFinished('http', label, String(status), durationSeconds)
     }),
   )
+  app.use(refuseLargeBodies)
   app.use(cors.allowOrigin)
   mountRoutes(app, routes, cors)
   app.use(refuseUnknownRoute)
