@@ -1,7 +1,13 @@
-import { spawn } from 'node:child_process'
+import { afterEach } from '@jest/globals'
+import { spawn, type ChildProcess } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 
 const bin = fileURLToPath(new URL('../../bin/dromos-lab.mjs', import.meta.url))
+
+const running = new Set<ChildProcess>()
+
+// A test that fails half-way leaves no process behind.
+afterEach(() => running.forEach((child) => child.kill('SIGKILL')))
 
 export type Command = {
   /** Everything printed so far on both streams. */
@@ -16,6 +22,8 @@ export type Command = {
 export function runCommand(args: readonly string[], command = [process.execPath, bin], cwd?: string): Command {
   const [file = '', ...first] = command
   const child = spawn(file, [...first, ...args], { stdio: ['ignore', 'pipe', 'pipe'], ...(cwd && { cwd }) })
+  running.add(child)
+  child.once('close', () => running.delete(child))
   let text = ''
   const watchers = new Set<() => void>()
   const more = (chunk: Buffer): void => {
