@@ -5,6 +5,7 @@ import type { HousekeepingStore, HousekeepingTask } from './ports/housekeeping.j
 
 export const housekeepingTasks: readonly HousekeepingTask[] = [
   'idempotency_keys',
+  'flow_secrets',
   'consents',
   'abandoned_connections',
   'orphans',

@@ -17,6 +17,15 @@ const statements: Readonly<Record<HousekeepingTask, string>> = {
     ['tenant_id', 'client_id', 'key_digest'],
     `created_at < now() - interval '24 hours' and :days::int >= 0`,
   ),
+  // An hour is for clocks and callbacks under way; whoever comes later is told that the consent has expired.
+  flow_secrets: `
+    with old as (
+      select tenant_id, id from authorization_requests
+      where sealed_secrets is not null and expires_at < now() - interval '1 hour' and :days::int >= 0
+      limit :limit for update skip locked
+    )
+    update authorization_requests r set sealed_secrets = null
+    from old where r.tenant_id = old.tenant_id and r.id = old.id returning 1 as one`,
   consents: deletion('authorization_requests', ['tenant_id', 'id'], `${isOld('expires_at')} and revoke_after is null`),
   abandoned_connections: deletion(
     'connections',

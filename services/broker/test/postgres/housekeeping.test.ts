@@ -87,6 +87,26 @@ describe('housekeeping', () => {
     expect(await stores.sql('select id from authorization_requests')).toEqual([{ id: 'ar-2' }])
   })
 
+  test('shreds what a consent that expired was to prove, and nothing of one that a person may still finish', async () => {
+    await given('living', 'active', 0)
+    for (const [id, age] of [
+      ['ar-old', '2 hours'],
+      ['ar-late', '10 minutes'],
+      ['ar-open', '-5 minutes'],
+    ] as const) {
+      await givenRequest(id, 'living', 0)
+      await stores.sql(
+        `update authorization_requests set sealed_secrets = '\\x01', expires_at = now() - $2::interval where id = $1`,
+        [id, age],
+      )
+    }
+    expect((await run()).handled.flow_secrets).toBe(1)
+    const holding = await stores.sql(
+      'select id from authorization_requests where sealed_secrets is not null order by id',
+    )
+    expect(holding.map(({ id }) => id)).toEqual(['ar-late', 'ar-open'])
+  })
+
   test('forgets idempotency keys after a day and adopted answers after another', async () => {
     await given('living', 'active', 0)
     await stores.sql(`insert into idempotency_keys (tenant_id, client_id, key_digest, request_digest, reserved_by, created_at)

@@ -1,7 +1,13 @@
 // What the flows require of whoever throws away what is old, and of whoever doubts what a restore brought back.
 
 export type HousekeepingTask =
-  'idempotency_keys' | 'consents' | 'abandoned_connections' | 'orphans' | 'dead_credentials' | 'audit_events'
+  | 'idempotency_keys'
+  | 'flow_secrets'
+  | 'consents'
+  | 'abandoned_connections'
+  | 'orphans'
+  | 'dead_credentials'
+  | 'audit_events'
 
 export type HousekeepingStore = {
   /** Throws away at most `limit` rows older than `days`, or their ciphertext; waits for nobody. Answers how many. */
