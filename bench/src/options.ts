@@ -3,7 +3,7 @@ import { parseArgs } from 'node:util'
 import { fileURLToPath } from 'node:url'
 import { Problem } from '@dromos/local'
 import { scenarios } from './registry.js'
-import type { Against, Scenario } from './scenario.js'
+import type { Against, Profiling, Scenario } from './scenario.js'
 
 // Owns what `npm run bench` can be told.
 
@@ -16,6 +16,7 @@ export type Options = {
   against: Against | undefined
   json: string
   lists: boolean
+  profile: Profiling | undefined
   markdown: boolean
 }
 
@@ -30,6 +31,9 @@ const flags = {
   connection: { type: 'string' },
   provider: { type: 'string' },
   list: { type: 'boolean', default: false },
+  // For npm run profile.
+  profile: { type: 'string' },
+  'profile-to': { type: 'string' },
   markdown: { type: 'boolean', default: false },
 } as const
 
@@ -50,6 +54,7 @@ export function readOptions(argv: readonly string[]): Options {
     against: readAgainst(values),
     json: resolve(values.json ?? join(root, '.dromos', 'bench.json')),
     lists: values.list,
+    profile: readProfiling(values),
     markdown: values.markdown,
   }
 }
@@ -60,6 +65,10 @@ function numberOf(flag: string, text: string, least: number, most: number): numb
   const value = Number(text)
   if (value >= least && value <= most) return value
   throw new Problem(`--${flag}: give a number from ${least} to ${most}`)
+}
+
+function readProfiling({ profile: service, 'profile-to': file }: Values): Profiling | undefined {
+  return service === undefined || file === undefined ? undefined : { service, file }
 }
 
 function readAgainst({ against, 'api-key': apiKey = '', connection = '', provider }: Values): Against | undefined {

@@ -13,7 +13,7 @@ import {
 } from '@dromos/local'
 import { apiKey as operatorKey, type ProofDatabase } from '@dromos/prove'
 import { parentOf, type Watched } from './processes.js'
-import type { Run } from './scenario.js'
+import type { Profiling, Run } from './scenario.js'
 
 // Owns the product as it is installed: one gateway and one broker with the settings a new installation has, on a database of
 // their own. Does not own what is in the database.
@@ -90,14 +90,25 @@ function settings(ports: Ports, encryptionKey: string, databaseUrl: string, chan
 
 async function start(run: Run, service: Service): Promise<Watched & Started> {
   const startedAtMs = performance.now()
+  const profile = run.profile?.service === service.name ? run.profile : undefined
   const started = new ServiceProcess(
-    { ...service, logName: `${service.logName}-${new URL(service.readyUrl).port}` },
+    {
+      ...service,
+      logName: `${service.logName}-${new URL(service.readyUrl).port}`,
+      environment: { ...service.environment, ...(profile === undefined ? {} : profiled(profile)) },
+    },
     run.logDirectory,
   )
   run.resources.add(() => started.stop())
   await started.waitUntilReady(new AbortController().signal)
+  if (profile !== undefined && started.pid !== undefined) process.kill(started.pid, 'SIGUSR2')
   return { name: service.name, pid: started.pid ?? 0, readyAfterMs: performance.now() - startedAtMs }
 }
+
+const profiled = ({ file }: Profiling): Environment => ({
+  NODE_OPTIONS: `--import=${new URL('../bin/profile-hook.mjs', import.meta.url).href}`,
+  PROFILE_TO: file,
+})
 
 export async function choosePorts(): Promise<Ports> {
   const chosen = new Set<number>()

@@ -27,6 +27,7 @@ export type Run = {
   /** Connections in the table where a scenario does not say otherwise. */
   rows: number
   against: Against | undefined
+  profile: Profiling | undefined
   server: DatabaseServer
   load: Remote<LoadFunctions>
   /** Ended when the scenario is over. */
@@ -34,6 +35,9 @@ export type Run = {
   logDirectory: string
   show(line: string): void
 }
+
+/** A CPU profile of one service of the pair, written when it ends. */
+export type Profiling = { service: string; file: string }
 
 /** Another server that speaks the v1 API, measured beside ours. */
 export type Against = {

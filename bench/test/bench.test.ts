@@ -28,6 +28,7 @@ const run = (scenario: Scenario) =>
     rows: 40,
     scale: 0.003,
     against: undefined,
+    profile: undefined,
     server,
     logDirectory: join(directory, 'logs'),
     show: () => {},
