@@ -30,6 +30,19 @@ export default tseslint.config(
     },
   },
   {
+    files: ['**/src/**/*.ts'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        {
+          // It writes through setters, so a member named __proto__ changes the target's prototype; a spread does not (A52).
+          selector: "CallExpression[callee.object.name='Object'][callee.property.name='assign']",
+          message: 'Copy with { ...object } or Object.fromEntries.',
+        },
+      ],
+    },
+  },
+  {
     files: ['**/test/**/*.ts'],
     rules: {
       '@typescript-eslint/no-unsafe-assignment': 'off',

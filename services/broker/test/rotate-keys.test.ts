@@ -82,7 +82,7 @@ async function giveOrphans(connectionId: string, count: number): Promise<void> {
   )
 }
 
-test('everything is sealed anew while agents read and refresh; the former key can then be removed, not before', async () => {
+test('everything is sealed anew while agents read and refresh; the former key can then be removed, not before (A70)', async () => {
   const ids = [await connected(broker), await connected(broker), await connected(broker)]
   await giveOrphans(ids[0] ?? '', 2_000)
   expect(await keysInUse()).toEqual([formerId])
@@ -117,7 +117,7 @@ test('everything is sealed anew while agents read and refresh; the former key ca
   for (const id of ids) expect((await refreshOf(alone, id)).status).toBe(200)
 })
 
-test('killed in the middle again and again, it goes on and every row opens', async () => {
+test('killed in the middle again and again, it goes on and every row opens (A70)', async () => {
   const id = await connected(broker)
   await giveOrphans(id, 4_000)
   await startWith(swapped).then(() => others.splice(0)[0]?.close()) // the key is known, and nobody else is at work

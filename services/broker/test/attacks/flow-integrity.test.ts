@@ -4,6 +4,7 @@ import { auditOf } from '../conformance/outcome.js'
 import { type MoreProviders, startMoreProviders } from '../harness/more-providers.js'
 import { approved, askForConsent, comeBack, openLink, readTokenOf, resultOf } from '../harness/person.js'
 import { startTestBroker, type TestBroker } from '../harness/test-broker.js'
+import { attackScale } from './scale.js'
 
 let broker: TestBroker
 let providers: MoreProviders
@@ -24,21 +25,25 @@ const withQuery = (callbackUrl: string, change: Record<string, string>): string 
 }
 const codeOf = (callbackUrl: string): string => new URL(callbackUrl).searchParams.get('code') ?? ''
 
-test('two callbacks with one state and two codes make one exchange, and never fail what is active (A2)', async () => {
-  const op = await providers.add()
-  const rounds = 10
-  const round = async () => {
-    const spec = await askForConsent(op)
-    const { location, cookie } = await openLink(op, spec.authUrl)
-    const callbacks = [await op.provider.approve(location), await op.provider.approve(location)]
-    expect(new Set(callbacks.map(codeOf)).size).toBe(2)
-    const answers = await Promise.all(callbacks.map((each) => comeBack(op, each, cookie)))
-    expect(answers.map(({ status }) => status).sort()).toEqual([302, 409])
-    expect(await statusOf(spec.connection_id)).toMatchObject({ status: 'active' })
-  }
-  await Promise.all(Array.from({ length: rounds }, round))
-  expect(op.provider.journal('token')).toHaveLength(rounds)
-})
+test(
+  'two callbacks with one state and two codes make one exchange, and never fail what is active (A2)',
+  async () => {
+    const op = await providers.add()
+    const rounds = 50 * attackScale
+    const round = async () => {
+      const spec = await askForConsent(op)
+      const { location, cookie } = await openLink(op, spec.authUrl)
+      const callbacks = [await op.provider.approve(location), await op.provider.approve(location)]
+      expect(new Set(callbacks.map(codeOf)).size).toBe(2)
+      const answers = await Promise.all(callbacks.map((each) => comeBack(op, each, cookie)))
+      expect(answers.map(({ status }) => status).sort()).toEqual([302, 409])
+      expect(await statusOf(spec.connection_id)).toMatchObject({ status: 'active' })
+    }
+    for (let n = 0; n < rounds; n += 10) await Promise.all(Array.from({ length: 10 }, round))
+    expect(op.provider.journal('token')).toHaveLength(rounds)
+  },
+  20_000 + 20_000 * attackScale,
+)
 
 test('a changed, cut, doubled or oversized state is 400 at the callback, whatever the change, and calls nobody (A3)', async () => {
   const op = await providers.add()

@@ -1,8 +1,11 @@
+import { generateKeyPair, exportJWK, SignJWT } from 'jose'
 import type { LabSwitch } from '@dromos/provider-lab'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { accepted, login, rejected } from '../conformance/outcome.js'
 import { type AddedProviderOptions, type MoreProviders, startMoreProviders } from '../harness/more-providers.js'
 import { startTestBroker, type TestBroker } from '../harness/test-broker.js'
+import { approved, comeBack, resultOf } from '../harness/person.js'
+import { startHttp } from '../oauth/raw-server.js'
 
 // Logins whose id_token or key set is hostile, through the whole broker. The rules themselves: test/oauth.
 
@@ -100,4 +103,32 @@ test('unless the profile says that its provider hands out such (A57)', async () 
   op.provider.turnOn('idt.iat_week_old')
   const { connectionId, outcome } = await login(op)
   expect(outcome).toEqual(accepted(op, connectionId))
+})
+
+test('an id_token that names other keys than the configured ones is refused and nothing is fetched (A39)', async () => {
+  const trap = await startHttp((_request, response) => void response.end('{"keys":[]}'))
+  const url = `http://127.0.0.1:${trap.port}/keys`
+  const { privateKey, publicKey } = await generateKeyPair('ES256')
+  const jwk = await exportJWK(publicKey)
+  try {
+    for (const header of [{ jku: url }, { x5u: url }, { jwk }, { jku: url, kid: 'theirs' }, { x5c: ['MIIB'] }]) {
+      const op = await providers.add()
+      const { callbackUrl, cookie } = await approved(op)
+      const nonce = op.provider.journal('authorize').at(-1)?.query.nonce
+      const claims = { nonce, request_uri: url, logo_uri: url, _claim_sources: { src: { endpoint: url } } }
+      const idToken = await new SignJWT(claims)
+        .setProtectedHeader({ alg: 'ES256', ...header })
+        .setIssuer(op.provider.issuer)
+        .setAudience(op.provider.clientId)
+        .setSubject('somebody')
+        .setIssuedAt()
+        .setExpirationTime('5 minutes')
+        .sign(privateKey)
+      op.provider.replies({ body: { access_token: 'theirs', token_type: 'Bearer', id_token: idToken } })
+      expect(resultOf(await comeBack(op, callbackUrl, cookie))).toMatchObject({ error: 'id_token_invalid' })
+    }
+    expect(trap.connections).toBe(0)
+  } finally {
+    await trap.close()
+  }
 })

@@ -3,10 +3,10 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { expect, test } from '@jest/globals'
 
-// The attack list is a table of rows A1 to A87. A row stands here once a test proves it; it may not lose its last one.
-const proven: readonly (number | [first: number, last: number])[] = [
-  [1, 4], [7, 15], [17, 19], [21, 31], 34, [36, 38], [40, 61], 64, [67, 69], [71, 73], 77, [81, 82],
-] // prettier-ignore
+// The attack list is a table of rows A1 to A87. A row has a test, or a sentence in docs/security.md on why it does not apply.
+const lastRow = 87
+// The tests of these are being written; whoever lands one takes its row out.
+const underWay = ['A62', 'A74', 'A75', 'A76', 'A80', 'A87']
 
 const root = fileURLToPath(new URL('../../../../', import.meta.url))
 
@@ -19,11 +19,12 @@ function testsBelow(folder: string): string[] {
   })
 }
 
-test('every proven row of the attack list has a test titled with its id', () => {
+test('every row of the attack list has a test titled with its id, or a reason why it does not apply', () => {
   const text = ['services', 'packages'].flatMap((top) => testsBelow(join(root, top))).join('\n')
-  const rows = proven.flatMap((row) => {
-    const [first, last] = typeof row === 'number' ? [row, row] : row
-    return Array.from({ length: last - first + 1 }, (_, index) => `(A${first + index})`)
-  })
-  expect(rows.filter((row) => !text.includes(row))).toEqual([])
+  const reasons = readFileSync(join(root, 'docs/security.md'), 'utf8')
+  const rows = Array.from({ length: lastRow }, (_, index) => `A${index + 1}`)
+  const hasTest = (row: string): boolean => text.includes(`(${row})`)
+  const hasReason = (row: string): boolean => new RegExp(`^\\| ${row} \\| .{20,} \\|$`, 'm').test(reasons)
+  expect(rows.filter((row) => !hasTest(row) && !hasReason(row) && !underWay.includes(row))).toEqual([])
+  expect(rows.filter((row) => hasTest(row) && hasReason(row))).toEqual([])
 })

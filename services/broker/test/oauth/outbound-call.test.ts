@@ -103,6 +103,29 @@ describe('a hostile answer ends in doubt, without being read further', () => {
     expect(await answering({}, endless)).toEqual({ kind: 'in_doubt', why: 'answer_too_large' })
   })
 
+  test('of a hundred megabytes no more is taken than the cap and what the sockets hold, and none is kept (A41)', async () => {
+    let written = 0
+    const piece = Buffer.alloc(65_536)
+    const server = await started(
+      startHttp((_request, response) => {
+        const fill = (): void => {
+          while (written < 100_000_000 && !response.destroyed) {
+            written += piece.length
+            if (!response.write(piece)) return
+          }
+        }
+        response.on('drain', fill)
+        fill()
+      }),
+    )
+    const before = process.memoryUsage()
+    const result = await outbound({ limits: { totalMs: 60_000 } }).send(post(`http://op.test:${server.port}/`))
+    const after = process.memoryUsage()
+    expect(result).toEqual({ kind: 'in_doubt', why: 'answer_too_large' })
+    expect(written).toBeLessThan(20_000_000)
+    expect(after.arrayBuffers - before.arrayBuffers).toBeLessThan(5_000_000)
+  })
+
   test('a dripping body meets the total deadline', async () => {
     expect(await answering({}, (send) => send('{'))).toEqual({ kind: 'in_doubt', why: 'answer_timeout' })
   })

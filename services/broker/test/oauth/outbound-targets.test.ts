@@ -22,7 +22,7 @@ describe('private and reserved targets are refused before a socket is opened (fa
     '172.16.0.1', '172.31.255.255', '192.0.0.1', '192.0.2.1', '192.88.99.1', '192.168.0.1', '198.18.0.1', '198.51.100.1',
     '203.0.113.1', '224.0.0.1', '239.255.255.255', '240.0.0.1', '255.255.255.255', '[::]', '[::1]', '[fc00::1]', '[fd12::1]',
     '[fe80::1]', '[fec0::1]', '[ff02::1]', '[100::1]', '[2001:db8::1]', '[3fff::1]', '[4000::1]',
-  ])('%s', async (host) => {
+  ])('%s (A32)', async (host) => {
     const { get, refused } = guard()
     expect(await get(`https://${host}/token`)).toEqual(refusal)
     expect(refused).toEqual([host])
@@ -44,7 +44,7 @@ describe('private and reserved targets are refused before a socket is opened (fa
     ['local NAT64', '[64:ff9b:1::7f00:1]'],
     ['6to4', '[2002:7f00:1::]'],
     ['Teredo', '[2001:0:7f00:1::1]'],
-  ])('a literal written as %s', async (_form, host) => {
+  ])('a literal written as %s (A33)', async (_form, host) => {
     expect(await guard().get(`https://${host}/`)).toEqual(refusal)
   })
 

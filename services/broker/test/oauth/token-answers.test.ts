@@ -159,7 +159,7 @@ describe('transport', () => {
     expect(oauth.refused).toEqual(['192.168.1.1'])
   })
 
-  test.each([301, 302, 303, 307, 308])('a redirect %i is refused; the attacker receives nothing', async (value) => {
+  test.each([301, 302, 303, 307, 308])('a redirect %i is refused; the attacker receives nothing (A35)', async (value) => {
     op.turnOn('tok.redirect_307', { value })
     expect(await refreshed()).toMatchObject({
       kind: 'refusal',

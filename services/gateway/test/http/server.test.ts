@@ -46,7 +46,7 @@ describe('cross-origin calls', () => {
     },
   )
 
-  test('are never allowed to the browser routes, nor anywhere when no origin is listed', async () => {
+  test('are never allowed to the browser routes, nor anywhere when no origin is listed (A78)', async () => {
     const { gateway } = await start({ CORS_ALLOWED_ORIGINS: allowed })
     expect((await preflight(`${gateway.url}/auth/callback`, allowed, 'GET')).status).toBe(405)
     const { gateway: closed } = await start()
