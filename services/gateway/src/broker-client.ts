@@ -125,7 +125,7 @@ function identityHeaders(
   if (userAgent !== undefined) headers['User-Agent'] = userAgent
   if (callerKey !== undefined) headers.Authorization = `Bearer ${callerKey}`
   if (callerKey !== undefined && ownKey !== undefined) headers['X-API-Key'] = ownKey
-  return more === undefined ? headers : Object.assign(headers, more)
+  return more === undefined ? headers : { ...headers, ...more }
 }
 
 const cutLate = (cut: Cut): void =>

@@ -150,7 +150,7 @@ describe('refusals', () => {
     expect(await get({ 'X-API-Key': text })).toMatchObject({ status: 200 })
   })
 
-  test('a key in the query string is refused even when a good one is in the header', async () => {
+  test('a key in the query string is refused even when a good one is in the header (A63)', async () => {
     const { record, text } = keyWith({})
     const { get } = await guarded([record])
     for (const name of ['api_key', 'X-API-Key', 'access_token'])

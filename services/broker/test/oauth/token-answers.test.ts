@@ -159,14 +159,17 @@ describe('transport', () => {
     expect(oauth.refused).toEqual(['192.168.1.1'])
   })
 
-  test.each([301, 302, 303, 307, 308])('a redirect %i is refused; the attacker receives nothing (A35)', async (value) => {
-    op.turnOn('tok.redirect_307', { value })
-    expect(await refreshed()).toMatchObject({
-      kind: 'refusal',
-      refusal: { httpStatus: value, error: 'unexpected_redirect' },
-    })
-    expect(op.journal('attacker')).toEqual([])
-  })
+  test.each([301, 302, 303, 307, 308])(
+    'a redirect %i is refused; the attacker receives nothing (A35)',
+    async (value) => {
+      op.turnOn('tok.redirect_307', { value })
+      expect(await refreshed()).toMatchObject({
+        kind: 'refusal',
+        refusal: { httpStatus: value, error: 'unexpected_redirect' },
+      })
+      expect(op.journal('attacker')).toEqual([])
+    },
+  )
 
   test('a sender that may no longer send leaves no trace at the provider', async () => {
     const provider = profileOf(op)
