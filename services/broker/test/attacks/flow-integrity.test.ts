@@ -104,6 +104,47 @@ describe('mix-up of two providers', () => {
   })
 })
 
+describe('a provider that sends no iss has an address of its own', () => {
+  const named = (name: string) =>
+    providers.add({
+      provider: { sendsIss: false, redirectUris: [`http://localhost/auth/callback/${name}`] },
+      profile: { name, redirect_path: 'per_provider' },
+    })
+
+  test('where its people come back to, and where GitLab-like refreshes name it too', async () => {
+    const op = await named('lonely')
+    await op.call('PATCH', `/providers/${op.providerId}`, { body: { redirect_uri_on_refresh: true } })
+    const { callbackUrl, cookie, connectionId } = await approved(op)
+    expect(new URL(callbackUrl).pathname).toBe('/auth/callback/lonely')
+    expect(resultOf(await comeBack(op, callbackUrl, cookie)).status).toBe('success')
+    await op.call('POST', `/connections/${connectionId}/refresh`)
+    expect(op.provider.journal('token').map(({ form }) => form.redirect_uri)).toEqual([
+      'http://localhost/auth/callback/lonely',
+      'http://localhost/auth/callback/lonely',
+    ])
+  })
+
+  test('so a code of the honest one never reaches the other, whichever of the two began the flow (A8)', async () => {
+    const [honest, malicious] = [await named('honest'), await named('malicious')]
+    const victim = await approved(malicious)
+    // The malicious one sends its victim on to the honest one, which answers at the honest one's address.
+    const mixed = new URL(victim.callbackUrl)
+    mixed.pathname = '/auth/callback/honest'
+    expect(resultOf(await comeBack(malicious, mixed.href, victim.cookie))).toMatchObject({ error: 'issuer_mismatch' })
+    expect([...honest.provider.journal('token'), ...malicious.provider.journal('token')]).toEqual([])
+    expect(await statusOf(victim.connectionId)).toMatchObject({ status: 'failed', reason: 'issuer_mismatch' })
+  })
+
+  test('and the shared address is not its own (A8)', async () => {
+    const op = await named('aloof')
+    const { callbackUrl, cookie } = await approved(op)
+    const shared = new URL(callbackUrl)
+    shared.pathname = '/auth/callback'
+    expect(resultOf(await comeBack(op, shared.href, cookie))).toMatchObject({ error: 'issuer_mismatch' })
+    expect(op.provider.journal('token')).toEqual([])
+  })
+})
+
 describe('a forged error answer', () => {
   test('of another issuer changes nothing, even with a valid state, and its text is not shown (A10)', async () => {
     const op = await providers.add()

@@ -5,7 +5,8 @@ import { approved, askForConsent, comeBack, connected, openLink, readTokenOf, re
 import { returnUrl, startTestBroker, type TestBroker } from '../harness/test-broker.js'
 import { accepted, login, outcomeOf, refreshTokensPresented, rejected } from './outcome.js'
 
-// FAPI 2.0 Security Profile, fapi2-security-profile-final-client-test-*: the rows that need neither PAR nor DPoP.
+// FAPI 2.0 Security Profile, fapi2-security-profile-final-client-test-*: the rows that need neither PAR nor DPoP;
+// fapi2-bound.test.ts has the others.
 
 let broker: TestBroker
 let providers: MoreProviders
