@@ -52,9 +52,12 @@ export const isUniqueViolation = (error: unknown, constraint: string): boolean =
 
 const lacksSchema = (error: unknown): boolean => ['42P01', '42703'].includes(errorCode(error) ?? '')
 
+// A caller's NUL, in text (22021) or in JSON (22P05): PostgreSQL stores none. Everything we write ourselves has none.
+const holdsNul = (error: unknown): boolean => ['22021', '22P05'].includes(errorCode(error) ?? '')
+
 /**
  * Runs database work; a database that cannot be used, or has an older schema than this code, becomes `database_unavailable`,
- * everything else stays what it is.
+ * text it cannot store `invalid_request`, everything else stays what it is.
  */
 export async function mapErrors<T>(work: () => Promise<T>): Promise<T> {
   try {
@@ -66,6 +69,7 @@ export async function mapErrors<T>(work: () => Promise<T>): Promise<T> {
         cause: error,
         retryAfterSeconds: 10,
       })
+    if (holdsNul(error)) throw new ServiceError('invalid_request', 'a text holds a NUL character', { cause: error })
     if (!isUnreachable(error)) throw error
     throw new ServiceError('database_unavailable', 'the database cannot be reached: try again shortly', {
       cause: error,
