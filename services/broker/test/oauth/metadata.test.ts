@@ -30,6 +30,7 @@ describe('endpoints', () => {
       jwks: op.jwksUri,
       userinfo: op.userinfoEndpoint,
       revocation: op.revocationEndpoint,
+      demandsPar: false,
       sendsIssuer: true,
       refusesPkce: false,
     })
