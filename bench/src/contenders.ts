@@ -13,7 +13,7 @@ export type HttpContender = Contender & { plan: HttpPlan }
 const plan = (port: number, requests: readonly HttpRequest[], host = '127.0.0.1'): HttpPlan => ({
   kind: 'http',
   host,
-  port,
+  ports: [port],
   connections: agents,
   requests,
   order: 'again',

@@ -44,7 +44,7 @@ export function cpuRatio(floor: Side, side: Side): Finding {
 const costOf = ({ processes }: Side): number =>
   Math.round(processes.reduce((sum, { cpuMicrosPerRequest = NaN }) => sum + cpuMicrosPerRequest, 0))
 
-/** How another server of the v1 API stands beside the floor; nothing is promised of it. */
+/** How a side stands beside another one, where nothing is promised. */
 export const shownBeside = (other: Side, floor: Side): Finding => ({
   what: `${other.name}: throughput / ${floor.name}`,
   goal: '',

@@ -46,7 +46,7 @@ export function readOptions(argv: readonly string[]): Options {
   if (unknown.length > 0) throw new Problem(`there is no scenario ${unknown.join(', ')}: npm run bench -- --list`)
   const named = scenarios.filter((each) => positionals.some((name) => isNamed(each, name)))
   return {
-    chosen: named.length === 0 ? scenarios : named,
+    chosen: named.length === 0 ? scenarios.filter(({ isExtra }) => isExtra === undefined) : named,
     seconds: numberOf('seconds', values.seconds, 0.1, 600),
     rounds: Math.floor(numberOf('rounds', values.rounds, 1, 100)),
     scale: numberOf('scale', values.scale, 0.001, 1),

@@ -29,7 +29,11 @@ export type Pair = {
   gateway: Watched & Started
   broker: Watched & Started
   postgres: Watched | undefined
+  /** One more gateway with one more broker behind it, on the same database. */
+  addReplica(): Promise<Replica>
 }
+
+export type Replica = { port: number; processes: readonly Watched[] }
 
 type Started = { /** From the start of the process to its first 200 at /readyz. */ readyAfterMs: number }
 
@@ -48,11 +52,7 @@ export async function startPair(run: Run, changes: Changes = {}): Promise<Pair> 
     createKey('bench-agent', 'agent', environment),
     createKey('bench-gateway', 'gateway', environment),
   ])
-  const service = gatewayService(ports, gatewayKey)
-  const gateway = await start(run, {
-    ...service,
-    environment: { ...service.environment, ...asInstalled, ...changes.gateway },
-  })
+  const gateway = await startGateway(run, ports, gatewayKey, changes)
   return {
     database,
     vault: createVault({ primary: Buffer.from(encryptionKey, 'base64'), retired: [] }),
@@ -63,7 +63,18 @@ export async function startPair(run: Run, changes: Changes = {}): Promise<Pair> 
     gateway,
     broker,
     postgres: await postmasterOf(database),
+    async addReplica() {
+      const replica = await choosePorts()
+      // The port alone differs: replicas share keys, database and public address.
+      const second = await start(run, brokerService(replica, { ...environment, PORT: String(replica.broker) }))
+      return { port: replica.http, processes: [await startGateway(run, replica, gatewayKey, changes), second] }
+    },
   }
+}
+
+function startGateway(run: Run, ports: Ports, key: string, { gateway }: Changes): Promise<Watched & Started> {
+  const service = gatewayService(ports, key)
+  return start(run, { ...service, environment: { ...service.environment, ...asInstalled, ...gateway } })
 }
 
 export const processesOf = ({ gateway, broker, postgres }: Pair): Watched[] => [

@@ -1,5 +1,6 @@
 import type { Scenario } from './scenario.js'
 import { callback } from './scenarios/callback.js'
+import { installations } from './scenarios/installations.js'
 import { largeTable } from './scenarios/large-table.js'
 import { refreshStorm } from './scenarios/refresh-storm.js'
 import { requestConnection } from './scenarios/request-connection.js'
@@ -18,4 +19,5 @@ export const scenarios: readonly Scenario[] = [
   largeTable,
   startUp,
   slowProvider,
+  installations,
 ]

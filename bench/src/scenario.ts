@@ -9,6 +9,8 @@ export type Scenario = {
   title: string
   /** One sentence with its numbers, as docs/performance.md has it. */
   goal: string
+  /** Runs only when it is named: it has no goal. */
+  isExtra?: true
   run(run: Run): Promise<Outcome>
 }
 

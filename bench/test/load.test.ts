@@ -29,7 +29,15 @@ async function send(serve: RequestListener, change: Partial<HttpPlan> = {}): Pro
     headers: {},
     body: '{}',
   }))
-  const base = { kind: 'http', host: '127.0.0.1', port, connections: 4, requests, order: 'once', expects: 200 } as const
+  const base = {
+    kind: 'http',
+    host: '127.0.0.1',
+    ports: [port],
+    connections: 4,
+    requests,
+    order: 'once',
+    expects: 200,
+  } as const
   const plan: HttpPlan = { ...base, ...change }
   const watch = startStopwatch(windowMs)
   await sendHttp(plan, compileRequests(plan), watch)

@@ -4,9 +4,9 @@ import { readOptions } from '../src/options.js'
 const against = ['--against', 'http://127.0.0.1:8090', '--api-key', 'key', '--connection', 'cn_1']
 
 describe('the options of npm run bench', () => {
-  test('without a name every scenario runs, with names those, in their order', () => {
+  test('without a name every scenario with a goal runs, with names those, in their order', () => {
     expect(readOptions([]).chosen.map(({ id }) => id)).toEqual(['P1', 'P2', 'P3', 'P4', 'P5', 'P6', 'P7', 'P8'])
-    expect(readOptions(['p3', 'P1']).chosen.map(({ id }) => id)).toEqual(['P1', 'P3'])
+    expect(readOptions(['p3', 'options', 'P1']).chosen.map(({ id }) => id)).toEqual(['P1', 'P3', 'options'])
   })
 
   test.each([

@@ -10,7 +10,8 @@ export type HttpRequest = { method: 'GET' | 'POST'; path: string; headers: Recor
 export type HttpPlan = {
   kind: 'http'
   host: string
-  port: number
+  /** Connections are spread over them. */
+  ports: readonly number[]
   connections: number
   /** Sent in this order, and from the start again until the time is over. `once` ends with the last one. */
   requests: readonly HttpRequest[]
@@ -25,8 +26,8 @@ export type HttpPlan = {
 
 export type Source = { next(): Buffer | undefined }
 
-export function compileRequests({ host, port, requests, order }: HttpPlan): Source {
-  const bytes = requests.map((request) => toBytes(request, `${host}:${port}`))
+export function compileRequests({ host, ports, requests, order }: HttpPlan): Source {
+  const bytes = requests.map((request) => toBytes(request, `${host}:${ports[0]}`))
   let sent = 0
   return {
     next() {
@@ -44,17 +45,20 @@ function toBytes({ method, path, headers, body }: HttpRequest, host: string): Bu
 
 /** Resolves when every connection has come to its end: the time is over, or nothing is left to send. */
 export async function sendHttp(plan: HttpPlan, source: Source, watch: Stopwatch): Promise<void> {
-  await Promise.all(Array.from({ length: plan.connections }, () => converse(plan, source, watch)))
+  const { ports, connections } = plan
+  await Promise.all(
+    Array.from({ length: connections }, (_, turn) => converse(plan, ports[turn % ports.length], source, watch)),
+  )
 }
 
-async function converse(plan: HttpPlan, source: Source, watch: Stopwatch): Promise<void> {
-  while ((await converseOnce(plan, source, watch)) === 'again');
+async function converse(plan: HttpPlan, port: number | undefined, source: Source, watch: Stopwatch): Promise<void> {
+  while ((await converseOnce(plan, port ?? 0, source, watch)) === 'again');
 }
 
 /** One connection from its start to its end; `again` when the server closed it and there is more to do. */
-function converseOnce(plan: HttpPlan, source: Source, watch: Stopwatch): Promise<'again' | 'done'> {
+function converseOnce(plan: HttpPlan, port: number, source: Source, watch: Stopwatch): Promise<'again' | 'done'> {
   return new Promise((resolve) => {
-    const socket: Socket = connect({ host: plan.host, port: plan.port, noDelay: true })
+    const socket: Socket = connect({ host: plan.host, port, noDelay: true })
     const reader = createAnswerReader()
     let sentAtMs = 0
     let isWaiting = false

@@ -37,7 +37,7 @@ const perWindow = ({ seconds }: Run): number => Math.min(Math.max(Math.round(sec
 const once = (port: number, requests: readonly HttpRequest[]): HttpPlan => ({
   kind: 'http',
   host: '127.0.0.1',
-  port,
+  ports: [port],
   connections: agents,
   requests,
   order: 'once',
