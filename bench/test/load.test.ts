@@ -21,7 +21,7 @@ async function listen(started: Server): Promise<number> {
 
 const windowMs = 60_000 // the lists end long before
 
-async function send(serve: RequestListener, change: Partial<HttpPlan> = {}): Promise<Window> {
+async function send(serve: RequestListener, change: (port: number) => Partial<HttpPlan> = () => ({})): Promise<Window> {
   const port = await listen(createServer(serve))
   const requests = Array.from({ length: 20 }, (_, turn) => ({
     method: 'POST' as const,
@@ -38,7 +38,7 @@ async function send(serve: RequestListener, change: Partial<HttpPlan> = {}): Pro
     order: 'once',
     expects: 200,
   } as const
-  const plan: HttpPlan = { ...base, ...change }
+  const plan: HttpPlan = { ...base, ...change(port) }
   const watch = startStopwatch(windowMs)
   await sendHttp(plan, compileRequests(plan), watch)
   return watch.stop()
@@ -60,12 +60,24 @@ describe('load over HTTP', () => {
     expect([good, failures]).toEqual([0, { 503: 20 }])
   })
 
+  test('connections are spread over all ports', async () => {
+    const other = createServer((_, response) => response.writeHead(503).end())
+    await new Promise<void>((resolve) => other.listen(0, '127.0.0.1', resolve))
+    const { port } = other.address() as AddressInfo
+    const { failures } = await send(
+      (_, response) => response.end('done'),
+      (own) => ({ ports: [own, port] }),
+    )
+    expect(failures['503']).toBeGreaterThan(0)
+    await new Promise((resolve) => other.close(resolve))
+  })
+
   test('a redirect that leads elsewhere is not a good one', async () => {
     const redirect: RequestListener = (request, response) => {
       const status = request.url === '/0' ? 'error' : 'success'
       response.writeHead(302, { location: `https://app.example/?status=${status}` }).end()
     }
-    const { good, failures } = await send(redirect, { expects: 302, location: 'status=success' })
+    const { good, failures } = await send(redirect, () => ({ expects: 302, location: 'status=success' }))
     expect([good, failures]).toEqual([19, { 302: 1 }])
   })
 

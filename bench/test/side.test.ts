@@ -7,9 +7,10 @@ const side = (name: string, windows: Window[]) => summarise(name, [], windows.ma
 
 describe('what is made of the windows of a side', () => {
   test('a ratio compares neighbours, so a machine that slows down for both does not change it', () => {
-    const floor = side('floor', [window(1_000), window(100), window(10)])
-    const product = side('product', [window(500), window(50), window(5)])
-    expect(ratio(product, floor, rateOf)).toBe(0.5)
+    const floor = side('floor', [window(1_000), window(10), window(100)])
+    const product = side('product', [window(600), window(6), window(50)])
+    // The ratio of the medians would be 50 / 100.
+    expect(ratio(product, floor, rateOf)).toBe(0.6)
   })
 
   test('one bad window does not decide: medians do', () => {
