@@ -38,16 +38,14 @@ export function allGood(sides: readonly Side[]): Finding {
 /** What a request costs in CPU time, all processes together: steadier than wall-clock rates on a machine that is shared. */
 export function cpuRatio(floor: Side, side: Side): Finding {
   const measured = `${(costOf(floor) / costOf(side)).toFixed(2)} (${costOf(floor)} against ${costOf(side)} µs)`
-  return { what: `CPU per request, ${floor.name} / ${side.name}`, goal: '', measured, isMet: undefined }
+  return shown(`CPU per request, ${floor.name} / ${side.name}`, measured)
 }
 
 const costOf = ({ processes }: Side): number =>
   Math.round(processes.reduce((sum, { cpuMicrosPerRequest = NaN }) => sum + cpuMicrosPerRequest, 0))
 
 /** How a side stands beside another one, where nothing is promised. */
-export const shownBeside = (other: Side, floor: Side): Finding => ({
-  what: `${other.name}: throughput / ${floor.name}`,
-  goal: '',
-  measured: ratio(other, floor, rateOf).toFixed(2),
-  isMet: undefined,
-})
+export const shownBeside = (other: Side, floor: Side): Finding =>
+  shown(`${other.name}: throughput / ${floor.name}`, ratio(other, floor, rateOf).toFixed(2))
+
+export const shown = (what: string, measured: string): Finding => ({ what, goal: '', measured, isMet: undefined })

@@ -12,7 +12,7 @@ import {
   ServiceProcess,
 } from '@dromos/local'
 import { apiKey as operatorKey, type ProofDatabase } from '@dromos/prove'
-import { parentOf, type Watched } from './processes.js'
+import { parentOf, usageOf, type Watched } from './processes.js'
 import type { Profiling, Run } from './scenario.js'
 
 // Owns the product as it is installed: one gateway and one broker with the settings a new installation has, on a database of
@@ -35,7 +35,12 @@ export type Pair = {
 
 export type Replica = { port: number; processes: readonly Watched[] }
 
-type Started = { /** From the start of the process to its first 200 at /readyz. */ readyAfterMs: number }
+type Started = {
+  /** From the start of the process to its first 200 at /readyz. */
+  readyAfterMs: number
+  /** The CPU time it took until then: what the start takes on a machine that has nothing else to do. */
+  readyAfterCpuMs: number
+}
 
 /** What a scenario changes of the settings, in both services. */
 export type Changes = { broker?: Environment; gateway?: Environment }
@@ -112,8 +117,10 @@ async function start(run: Run, service: Service): Promise<Watched & Started> {
   )
   run.resources.add(() => started.stop())
   await started.waitUntilReady(new AbortController().signal)
+  const readyAfterMs = performance.now() - startedAtMs
   if (profile !== undefined && started.pid !== undefined) process.kill(started.pid, 'SIGUSR2')
-  return { name: service.name, pid: started.pid ?? 0, readyAfterMs: performance.now() - startedAtMs }
+  const ready = { name: service.name, pid: started.pid ?? 0 }
+  return { ...ready, readyAfterMs, readyAfterCpuMs: usageOf(ready)?.cpuMs ?? NaN }
 }
 
 const profiled = ({ file }: Profiling): Environment => ({

@@ -3,7 +3,7 @@ import { seedIdle } from '@dromos/prove'
 import { compare } from '../compare.js'
 import { addConnections, addProvider } from '../connections.js'
 import { productReads } from '../contenders.js'
-import { allGood, atMost, below } from '../findings.js'
+import { allGood, atMost, below, shown } from '../findings.js'
 import { startLab } from '../lab.js'
 import { type Pair, startPair } from '../pair.js'
 import type { Run, Scenario } from '../scenario.js'
@@ -70,6 +70,6 @@ async function measureClaims(run: Run, pair: Pair) {
   const { refreshes } = await lab.provider.counts('lab')
   return [
     below('claim p99', 10, 'ms', claims[Math.min(claims.length - 1, Math.floor(claims.length * 0.99))] ?? NaN),
-    { what: 'claims, and refreshes meanwhile', goal: '', measured: `${claims.length}, ${refreshes}`, isMet: undefined },
+    shown('claims, and refreshes meanwhile', `${claims.length}, ${refreshes}`),
   ]
 }

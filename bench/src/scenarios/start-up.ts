@@ -1,10 +1,10 @@
+import { setTimeout as pause } from 'node:timers/promises'
 import { addConnections, addProvider } from '../connections.js'
 import { productReads } from '../contenders.js'
-import { below } from '../findings.js'
+import { below, shown } from '../findings.js'
 import { startPair, type Pair } from '../pair.js'
 import { usageOf, type Watched } from '../processes.js'
 import type { Run, Scenario } from '../scenario.js'
-import { setTimeout as pause } from 'node:timers/promises'
 import { median } from '../side.js'
 
 const idleMs = 2_000
@@ -30,6 +30,7 @@ export const startUp: Scenario = {
       findings: [
         below('broker, start to ready', 700, 'ms', median(pairs.map(({ broker }) => broker.readyAfterMs))),
         below('gateway, start to ready', 400, 'ms', median(pairs.map(({ gateway }) => gateway.readyAfterMs))),
+        shown('CPU time of the starts', `broker ${cpuOf(pairs, 'broker')} ms, gateway ${cpuOf(pairs, 'gateway')} ms`),
         ...(['gateway', 'broker'] as const).flatMap((name) => [
           below(`${name}, memory idle`, 90, 'MB', idle[name]),
           below(`${name}, memory under P1 load`, 160, 'MB', busy[name]),
@@ -38,6 +39,9 @@ export const startUp: Scenario = {
     }
   },
 }
+
+const cpuOf = (pairs: readonly Pair[], name: 'broker' | 'gateway'): number =>
+  median(pairs.map((pair) => pair[name].readyAfterCpuMs))
 
 async function memoryUnderLoad(run: Run, pair: Pair): Promise<Record<'gateway' | 'broker', number>> {
   const ids = await addConnections(pair, await addProvider(pair), run.rows)
