@@ -32,6 +32,8 @@ function readOptions(fields: Fields): { [Name in keyof LabProviderOptions]: LabP
     clientId: fields.text('client_id'),
     clientSecret: fields.text('client_secret'),
     clientAuth: fields.choice('client_auth', ['client_secret_basic', 'client_secret_post', 'none', 'any']),
+    par: fields.choice('par', ['off', 'supported', 'required']),
+    dpop: fields.choice('dpop', ['off', 'supported', 'required']),
     oidc: fields.flag('oidc'),
     refresh: refresh && readRefresh(refresh),
     accessTokenSeconds: fields.number('access_token_seconds', { min: 0 }),

@@ -144,10 +144,12 @@ export const providerPresets = {
     switches: noSwitches,
   },
   fapi2: {
-    does: 'PKCE required, iss in the response, PS256, short access tokens, refresh tokens that do not rotate',
+    does: 'PAR and DPoP required, PKCE, iss in the response, PS256, short access tokens, no rotation',
     options: {
       pkce: 'required',
       sendsIss: true,
+      par: 'required',
+      dpop: 'required',
       signingAlg: 'PS256',
       accessTokenSeconds: 5 * 60,
       refresh: { mode: 'stable' },

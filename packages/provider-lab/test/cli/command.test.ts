@@ -2,7 +2,7 @@ import { describe, expect, test } from '@jest/globals'
 import { existsSync, readFileSync } from 'node:fs'
 import { get } from 'node:https'
 import { createServer, type AddressInfo } from 'node:net'
-import { presets, catalogue } from '../../src/index.js'
+import { presets, catalogue, switchFamilies } from '../../src/index.js'
 import { runCommand } from './command.js'
 
 // The built command (npx tsc -b) as a process: what a stranger sees.
@@ -59,7 +59,7 @@ test('--hostile turns every fault class on with the probability given', async ()
   const [, control = ''] = await lab.prints(/control API +(\S+)/)
   const { switches } = (await (await fetch(`${control}/t/p1`)).json()) as { switches: Record<string, { p: number }> }
   expect(Object.keys(switches).length).toBeGreaterThan(100)
-  const api = Object.entries(switches).filter(([name]) => name.startsWith('rs.'))
+  const api = Object.entries(switches).filter(([name]) => name in switchFamilies['resource server'])
   expect(api.reduce((honest, [, { p }]) => honest * (1 - p), 1)).toBeCloseTo(0.95)
   lab.signal('SIGINT')
   await lab.ended

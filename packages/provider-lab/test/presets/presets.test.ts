@@ -1,5 +1,12 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { presets, startProviderLab, type PresetName, type ProviderLab, type TenantOptions } from '../../src/index.js'
+import {
+  presets,
+  startProviderLab,
+  switchFamilies,
+  type PresetName,
+  type ProviderLab,
+  type TenantOptions,
+} from '../../src/index.js'
 import { clientOf, getJson, postForm, type TokenAnswer } from '../client.js'
 
 let lab: ProviderLab
@@ -136,17 +143,16 @@ test('mcp takes a public client and insists on PKCE', async () => {
   expect(callback.searchParams.get('iss')).toBe(provider.issuer)
 })
 
-test('fapi2 signs with PS256, sends iss and lets tokens live five minutes', async () => {
+test('fapi2 takes pushed requests and proofs of possession alone, signs with PS256, and its tokens live five minutes', async () => {
   const { provider, refresh, issued } = start('fapi2')
-  const metadata = await getJson(`${provider.issuer}/.well-known/openid-configuration`)
-  expect(metadata).toMatchObject({
+  expect(await getJson(`${provider.issuer}/.well-known/openid-configuration`)).toMatchObject({
     id_token_signing_alg_values_supported: ['PS256'],
     authorization_response_iss_parameter_supported: true,
+    require_pushed_authorization_requests: true,
   })
-  expect((await refresh(issued.refreshToken)).body).toMatchObject({
-    expires_in: 300,
-    refresh_token: issued.refreshToken,
-  })
+  const refused = (await fetch(clientOf(provider).authUrl(), { redirect: 'manual' })).headers.get('location') ?? ''
+  expect(refused).not.toMatch(/[?&]code=/)
+  expect(await refresh(issued.refreshToken)).toMatchObject({ status: 400, body: { error: 'invalid_dpop_proof' } })
 })
 
 describe('hostile5', () => {
@@ -186,7 +192,9 @@ describe('hostile5', () => {
   })
 
   test('shares five percent among the switches of a class', () => {
-    const chances = Object.entries(presets.hostile5.switches()).filter(([name]) => name.startsWith('rs.'))
+    const chances = Object.entries(presets.hostile5.switches()).filter(
+      ([name]) => name in switchFamilies['resource server'],
+    )
     const honest = chances.reduce((product, [, how]) => product * (1 - (how?.p ?? 0)), 1)
     expect(1 - honest).toBeCloseTo(0.05)
   })
