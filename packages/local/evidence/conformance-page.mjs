@@ -31,7 +31,7 @@ function renderPlan({ plan, suite, modules }, results) {
   const rows = modules.map(({ id, reason }) => {
     const own = results.filter(({ title }) => moduleOf(title) === id)
     if (own.length === 0) return `| \`${id}\` | not tested | ${reason ?? 'no reason given'} |`
-    const tests = [...new Set(own.map(({ title, file }) => `${title} (${file})`))]
+    const tests = [...new Set(own.map(({ title, file }) => `${title} (${file})`))].sort()
     return `| \`${id}\` | ${own.every(({ isPassed }) => isPassed) ? 'passed' : 'FAILED'} | ${tests.join('<br>')} |`
   })
   const passed = rows.filter((row) => row.includes('| passed |')).length

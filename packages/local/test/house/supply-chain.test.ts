@@ -41,7 +41,7 @@ test('the services run on few packages: whoever adds one raises the number here 
 // Where cryptography is used, and what for: docs/security.md says it in words (ASVS 11.1.2).
 const inventory: Readonly<Record<string, readonly string[]>> = {
   createHash: ['domain/api-key', 'domain/audit-segment', 'domain/completion', 'flows/open-consent', 'flows/plan-refresh', 'flows/prepare-authorization', 'http/browser-binding',
-    'http/consent', 'http/pages/style-sheet', 'oauth/id-token-claims', 'postgres/idempotency-store', 'postgres/liveness', 'postgres/migrator', 'vault/key-ring'],
+    'http/idempotent', 'http/pages/style-sheet', 'oauth/dpop', 'oauth/id-token-claims', 'postgres/idempotency-store', 'postgres/liveness', 'postgres/migrator', 'vault/key-ring'],
   createHmac: ['domain/signed-state', 'http/csrf-token', 'vault/vault', 'gateway'],
   createCipheriv: ['vault/vault'],
   createDecipheriv: ['vault/vault', 'vault/legacy-blob'],
