@@ -16,9 +16,10 @@ import { operations } from '../openapi-document.js'
  * own           makes something in the caller's tenant and names nothing of another
  * installation  about providers, which no tenant owns: roles decide (A82)
  * browser       the link, the state and the cookie decide: flow-integrity.test.ts
+ * public        made to be read by strangers: public keys
  * probe         holds nothing of anybody
  */
-type Kind = 'connection' | 'listing' | 'own' | 'installation' | 'browser' | 'probe'
+type Kind = 'connection' | 'listing' | 'own' | 'installation' | 'browser' | 'public' | 'probe'
 
 const rows: Readonly<Record<string, Kind>> = {
   'POST /auth/consent-spec': 'own',
@@ -26,12 +27,15 @@ const rows: Readonly<Record<string, Kind>> = {
   'GET /auth/connect/{ticket}': 'browser',
   'POST /auth/connect/{ticket}': 'browser',
   'GET /auth/callback': 'browser',
+  'GET /auth/callback/{provider}': 'browser',
+  'GET /auth/jwks/{provider_id}': 'public',
   'GET /auth/capture-schema': 'browser',
   'POST /auth/capture-credential': 'browser',
   'GET /connections': 'listing',
   'GET /connections/{connection_id}': 'connection',
   'DELETE /connections/{connection_id}': 'connection',
   'POST /connections/{connection_id}/complete': 'connection',
+  'POST /connections/{connection_id}/dpop-proof': 'connection',
   'POST /connections/{connection_id}/reconnect': 'connection',
   'POST /connections/{connection_id}/step-up': 'connection',
   'GET /connections/{connection_id}/status': 'connection',
@@ -58,6 +62,7 @@ const bodies: Readonly<Record<string, object>> = {
   reconnect: { return_url: returnUrl },
   'step-up': { scopes: ['openid'], return_url: returnUrl },
   refresh: {},
+  'dpop-proof': { method: 'GET', url: 'https://api.example/things' },
 }
 
 let broker: TestBroker

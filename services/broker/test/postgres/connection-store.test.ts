@@ -84,13 +84,14 @@ describe('a connection', () => {
 })
 
 describe('the end of a consent', () => {
-  test('a failed one leaves no credentials behind', async () => {
+  test('a failed one has no credentials; what came is kept until it is revoked', async () => {
     const request = await givenPending(stores)
     const { key } = request
-    await stores.authorizationRequests.capture(request, captured().sealed)
+    const { sealed } = captured()
+    await stores.authorizationRequests.capture(request, sealed)
     expect(await stores.connections.fail(request, 'id_token_invalid')).toBe(true)
     expect(await stores.sql('select sealed_captured from authorization_requests where id = $1', [request.id])).toEqual([
-      { sealed_captured: null },
+      { sealed_captured: sealed },
     ])
     expect(await stores.connections.readCredentials(key)).toMatchObject({
       status: 'failed',
