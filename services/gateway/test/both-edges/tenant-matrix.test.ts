@@ -37,7 +37,10 @@ afterAll(async () => {
 
 const unknownId = `cn_${'0'.repeat(32)}`
 const states = ['pending', 'active', 'held', 'revoked']
-const fields = { connect_code: 'x'.repeat(43), user_id: 'user-1', completion_verifier: newProof().verifier, scopes: ['email'], return_url: returnUrl } // prettier-ignore
+const fields = {
+  connect_code: 'x'.repeat(43), user_id: 'user-1', completion_verifier: newProof().verifier, scopes: ['email'], return_url: returnUrl,
+  method: 'GET', url: 'https://api.example/things',
+} // prettier-ignore
 
 const routes = readOpenapi().operations.filter(({ path }) => path.includes('{connection_id}'))
 
