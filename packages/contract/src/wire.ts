@@ -55,6 +55,8 @@ export type ConnectionItem = {
   last_refreshed_at: string | null
   last_error: string | null
   token_version: number
+  /** When it is refreshed without being asked: on_demand, keep_alive or proactive; null = as its provider says. */
+  refresh_schedule: string | null
   /** What became of a disconnect at the provider. */
   revocation: string | null
 }

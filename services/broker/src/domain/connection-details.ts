@@ -1,5 +1,6 @@
 import type { ConnectionItem } from '@dromos/contract'
 import { type Account, type ConnectionView, describeConnection } from './connection.js'
+import type { SchedulePolicy } from './provider.js'
 import { missingScopes } from './scopes.js'
 
 // Owns what may be told about a connection, and the forecast of its end. Never a token.
@@ -29,6 +30,8 @@ export type ConnectionDetails = ConnectionView & {
   /** A code of a bounded alphabet. */
   lastError: string | undefined
   version: number
+  /** Its own policy; undefined = the provider's. */
+  refreshSchedule: SchedulePolicy | undefined
   revocation: string | undefined
   /** Of the latest consent. */
   returnUrl: string | undefined
@@ -78,6 +81,7 @@ export function toConnectionItem(details: ConnectionDetails): ConnectionItem {
     last_refreshed_at: timeOf(details.lastRefreshedAt),
     last_error: details.lastError ?? null,
     token_version: details.version,
+    refresh_schedule: details.refreshSchedule ?? null,
     revocation: details.revocation ?? null,
   }
 }

@@ -12,6 +12,7 @@ export type Actor = {
 
 export type EventType =
   | 'connection.created'
+  | 'connection.updated'
   | 'connection.reconnect_requested'
   | 'connection.reconnected'
   | 'connection.grant_refused'

@@ -4,6 +4,8 @@ import { strategySchema } from './strategy.js'
 // Owns the wire shape of a provider profile: what POST, PUT and PATCH accept and GET gives back. An unknown field is an
 // error. Does not own its meaning: domain/provider.ts resolves a profile into the typed provider the flows use.
 
+export const schedulePolicies = ['on_demand', 'keep_alive', 'proactive'] as const
+
 export const authTypes = [
   'oauth2',
   'api_key',
@@ -132,7 +134,7 @@ export const providerProfileSchema = z.strictObject({
       absolute_limit_seconds: seconds.nullish(),
     })
     .nullish(),
-  refresh_schedule: z.enum(['on_demand', 'keep_alive', 'proactive']).nullish(),
+  refresh_schedule: z.enum(schedulePolicies).nullish(),
   dead_grant_errors: z.array(text(128)).max(50).nullish(),
   revocation: z
     .strictObject({

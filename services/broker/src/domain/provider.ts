@@ -1,5 +1,5 @@
 import type { AnswerPaths } from './token-answer.js'
-import type { ProviderProfile } from './provider-profile.js'
+import type { ProviderProfile, schedulePolicies } from './provider-profile.js'
 import type { StrategyDefinition } from './strategy.js'
 
 // Owns what a provider is to the flows: a closed union of OAuth and static providers with every default resolved.
@@ -80,7 +80,7 @@ export type RefreshPolicy = {
  * keep_alive  only to keep the grant from ending unused: before the provider's idle limit
  * proactive   before the access token ends while the connection is in use; `keep_alive` otherwise
  */
-export type SchedulePolicy = 'on_demand' | 'keep_alive' | 'proactive'
+export type SchedulePolicy = (typeof schedulePolicies)[number]
 
 export type OAuthProvider = {
   kind: 'oauth2'

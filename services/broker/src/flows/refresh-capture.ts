@@ -13,7 +13,7 @@ async function store(attempt: RefreshAttempt, credentials: OAuthCredentials): Pr
   const held = { fence: fenceOf(attempt), version: row.version }
   const captured = {
     ...sealed(attempt, credentials, 'credentials', version),
-    nextRefreshAt: nextRefreshAt(attempt, credentials),
+    nextRefresh: { at: nextRefreshAt(attempt, credentials), schedule: row.schedule },
   }
   const outcome = await attempt.ports.leases.capture(attempt.key, held, captured)
   if (outcome === 'stored') attempt.stored = { credentials, version }

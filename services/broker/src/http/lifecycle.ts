@@ -5,6 +5,7 @@ import { z } from 'zod'
 import { requireRole } from '../domain/caller.js'
 import { listedStatuses, needsPerson, toConnectionItem } from '../domain/connection-details.js'
 import { isConnectionId, isProviderId } from '../domain/ids.js'
+import { schedulePolicies } from '../domain/provider-profile.js'
 import { completeConnection } from '../flows/complete-connection.js'
 import { disconnectConnection } from '../flows/disconnect-connection.js'
 import type { ConsentSettings } from '../flows/open-consent.js'
@@ -17,18 +18,20 @@ import {
   type ReconnectWish,
 } from '../flows/reconnect-connection.js'
 import type { Revoker } from '../flows/revocation-worker.js'
+import { updateConnection } from '../flows/update-connection.js'
 import { actorOf, callerOf } from './guard.js'
 import { answerOnce } from './idempotent.js'
 import { completionChallenge, parseInput, singleQuery } from './input.js'
 import { readCursor, readLimit } from './paging.js'
 
-// Owns the life of a connection after its first consent: complete, list, look, reconnect, widen, disconnect.
+// Owns the life of a connection after its first consent: complete, list, look, update, reconnect, widen, disconnect.
 // Does not own its credentials (connections.ts) or the person's way through a consent (consent.ts).
 
 type LifecyclePorts = ReconnectPorts &
-  Pick<Ports, 'revocations' | 'completions' | 'vault' | 'idempotency'> & { revoker: Revoker }
+  Pick<Ports, 'revocations' | 'schedule' | 'completions' | 'vault' | 'idempotency'> & { revoker: Revoker }
 
 const scope = z.string().min(1).max(256)
+const updateBody = z.strictObject({ refresh_schedule: z.enum(schedulePolicies).nullable() })
 const reconnectBody = z.object({
   return_url: z.string().min(1).optional(),
   scopes: z.array(scope).max(200).nullish(),
@@ -78,13 +81,22 @@ export function lifecycleRouter(ports: LifecyclePorts, settings: ConsentSettings
       response.set('Cache-Control', 'no-store')
       response.json({ ...toConnectionItem(details), ...(link === undefined ? {} : { authUrl: link.authUrl }) })
     })
+    .patch(readJson, async (request, response) => {
+      const caller = callerOf(response)
+      requireRole(caller, 'agent')
+      const body = parseInput(updateBody, request.body)
+      const details = await updateConnection(ports, caller, actorOf(response), request.params.connectionId, {
+        refreshSchedule: body.refresh_schedule ?? undefined,
+      })
+      response.set('Cache-Control', 'no-store').json(toConnectionItem(details))
+    })
     .delete(async (request, response) => {
       const caller = callerOf(response)
       requireRole(caller, 'agent')
       const details = await disconnectConnection(ports, caller, actorOf(response), request.params.connectionId)
       response.set('Cache-Control', 'no-store').json(toConnectionItem(details))
     })
-    .all(refuseMethod('GET, DELETE'))
+    .all(refuseMethod('GET, PATCH, DELETE'))
 
   router
     .route('/connections/:connectionId/reconnect')

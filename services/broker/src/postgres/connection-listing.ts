@@ -1,6 +1,7 @@
 import { ServiceError } from '@dromos/contract'
 import type { ConnectionKey } from '../domain/connection.js'
 import type { ConnectionDetails, ListedStatus } from '../domain/connection-details.js'
+import type { SchedulePolicy } from '../domain/provider.js'
 import type { ConnectionQuery } from '../flows/ports/connections.js'
 import type { Database } from './database.js'
 import { keyBindings, query } from './query.js'
@@ -13,7 +14,7 @@ const detailColumns = `${viewColumns}, c.id, c.workspace_id, c.provider_id, p.na
   c.account_subject, c.account_label, c.variables, c.created_at, c.granted_at, c.expires_at, c.refresh_expires_at,
   p.profile -> 'refresh_policy' ->> 'idle_limit_seconds' as idle_limit_seconds,
   p.profile -> 'refresh_policy' ->> 'absolute_limit_seconds' as absolute_limit_seconds,
-  c.last_refreshed_at, c.last_error, c.version, c.revocation`
+  c.last_refreshed_at, c.last_error, c.version, c.refresh_schedule, c.revocation`
 
 const detailTables = `connections c join provider_profiles p on p.id = c.provider_id`
 
@@ -42,6 +43,7 @@ type DetailColumns = ViewColumns & {
   last_refreshed_at: Date | null
   last_error: string | null
   version: string
+  refresh_schedule: SchedulePolicy | null
   revocation: string | null
   return_url?: string | null
 }
@@ -131,6 +133,7 @@ const toDetails = (row: DetailColumns): ConnectionDetails => ({
   lastRefreshedAt: row.last_refreshed_at ?? undefined,
   lastError: row.last_error ?? undefined,
   version: Number(row.version),
+  refreshSchedule: row.refresh_schedule ?? undefined,
   revocation: row.revocation ?? undefined,
   returnUrl: row.return_url ?? undefined,
 })

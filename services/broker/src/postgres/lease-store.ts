@@ -36,13 +36,15 @@ const acquireStatement = `
   from held where c.tenant_id = held.tenant_id and c.id = held.id
   returning c.fence, c.fail_count, held.attempt_state as previous`
 
+// What was planned by a policy that is no longer the connection's is decided about anew.
 const captureStatement = `
   with stored as (
     update connections
     set sealed_credentials = :sealed, version = version + 1, credentials_fence = fence, expires_at = :expiresAt,
         refresh_expires_at = coalesce(:refreshExpiresAt, refresh_expires_at),
         granted_scope = coalesce(:grantedScope, granted_scope), last_refreshed_at = now(), attempt_state = 'captured',
-        next_refresh_at = :nextRefreshAt::timestamptz, claimed_until = null, updated_at = now()
+        next_refresh_at = case when refresh_schedule is not distinct from :schedule::text then :nextRefreshAt::timestamptz end,
+        claimed_until = null, updated_at = now()
     where tenant_id = :tenantId and id = :connectionId and fence = :fence and version = :version
       and status = 'active' -- a disconnect is final, whatever still comes in
     returning id
@@ -112,6 +114,7 @@ export function createLeaseStore(
 
     capture: (key, held, captured) =>
       persist(database, Infinity, async () => {
+        const { nextRefresh } = captured
         const [row] = await capture(commitPool, {
           ...keyBindings(key),
           fence: held.fence,
@@ -120,7 +123,8 @@ export function createLeaseStore(
           expiresAt: toDate(captured.expiresAtMs),
           refreshExpiresAt: toDate(captured.refreshExpiresAtMs),
           grantedScope: captured.grantedScope,
-          nextRefreshAt: captured.nextRefreshAt === 'never' ? 'infinity' : captured.nextRefreshAt,
+          schedule: nextRefresh?.schedule,
+          nextRefreshAt: nextRefresh?.at === 'never' ? 'infinity' : nextRefresh?.at,
         })
         return row?.is_stored ? 'stored' : 'fenced'
       }),

@@ -3,7 +3,7 @@ import type { ScheduledConnection, ScheduleStore } from '../flows/ports/refresh.
 import type { Database } from './database.js'
 import { hurriedTries } from './lease-row.js'
 import { prepareStatement } from './prepare-statement.js'
-import { query } from './query.js'
+import { keyBindings, query } from './query.js'
 
 // Owns which connections come due, and that two schedulers do not get the same one. Does not own that a token is presented
 // once: that is the lease (lease-store.ts), whoever refreshes.
@@ -48,17 +48,18 @@ const unplannedStatement = `
   where c.status = 'active' and c.next_refresh_at is null
   limit :limit`
 
-// A version that moved on was planned by whoever moved it; a use in between is decided about anew. No plan delays a call in
-// doubt beyond the end of its claim or lease: its provider's grace may be short.
+// A version that moved on was planned by whoever moved it; a use or another policy in between is decided about anew. No plan
+// delays a call in doubt beyond the end of its claim or lease: its provider's grace may be short.
 const planStatement = `
   update connections c set next_refresh_at = case
       when c.attempt_state in ('sent', 'in_doubt') and c.fail_count < ${hurriedTries}
       then coalesce(least(p.at, greatest(c.next_refresh_at, c.claimed_until)), 'infinity') else coalesce(p.at, 'infinity') end,
     claimed_until = null
   from jsonb_to_recordset(:plans::jsonb) as p (tenant_id text, id text, version bigint, last_used_at timestamptz,
-                                              at timestamptz)
+                                              refresh_schedule text, at timestamptz)
   where c.tenant_id = p.tenant_id and c.id = p.id and c.version = p.version and c.status = 'active'
-    and date_trunc('milliseconds', c.last_used_at) is not distinct from p.last_used_at`
+    and date_trunc('milliseconds', c.last_used_at) is not distinct from p.last_used_at
+    and c.refresh_schedule is not distinct from p.refresh_schedule`
 
 // Whoever was not in use has a plan that no longer fits.
 const useStatement = `
@@ -68,6 +69,22 @@ const useStatement = `
   from jsonb_to_recordset(:uses::jsonb) as u (tenant_id text, id text, at timestamptz)
   where c.tenant_id = u.tenant_id and c.id = u.id
     and (c.last_used_at is null or c.last_used_at < u.at - interval '4 minutes')`
+
+// The plan of the former policy goes, but a call in doubt keeps its time: no policy makes anybody forget it, and one that waits
+// for a caller goes on waiting. updated_at stays: what is dead is shredded by it.
+const choiceStatement = `
+  with held as (
+    select tenant_id, id, refresh_schedule from connections
+    where tenant_id = :tenantId and id = :connectionId
+    for update
+  ), chosen as (
+    update connections c
+    set refresh_schedule = :schedule,
+        next_refresh_at = case
+          when c.attempt_state in ('sent', 'in_doubt') and c.fail_count < ${hurriedTries} then c.next_refresh_at end
+    from held where c.tenant_id = held.tenant_id and c.id = held.id and held.refresh_schedule is distinct from :schedule
+  )
+  select refresh_schedule as was from held`
 
 export function createScheduleStore(database: Database): ScheduleStore {
   const { knex, pool } = database
@@ -88,6 +105,7 @@ export function createScheduleStore(database: Database): ScheduleStore {
         ...keyColumns(row.key),
         version: row.version,
         last_used_at: row.lastUsedAtMs === undefined ? null : new Date(row.lastUsedAtMs).toISOString(),
+        refresh_schedule: row.schedule ?? null,
         at: at?.toISOString() ?? null,
       }))
       await query(knex, planStatement, { plans: JSON.stringify(rows) })
@@ -97,6 +115,14 @@ export function createScheduleStore(database: Database): ScheduleStore {
       if (uses.length === 0) return
       const rows = uses.map(({ key, at }) => ({ ...keyColumns(key), at: at.toISOString() }))
       await query(knex, useStatement, { uses: JSON.stringify(rows) })
+    },
+
+    async choose(key, schedule) {
+      const [row] = await query<{ was: SchedulePolicy | null }>(knex, choiceStatement, {
+        ...keyBindings(key),
+        schedule,
+      })
+      return row && { was: row.was ?? undefined }
     },
   }
 }

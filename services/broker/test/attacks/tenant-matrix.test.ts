@@ -33,6 +33,7 @@ const rows: Readonly<Record<string, Kind>> = {
   'POST /auth/capture-credential': 'browser',
   'GET /connections': 'listing',
   'GET /connections/{connection_id}': 'connection',
+  'PATCH /connections/{connection_id}': 'connection',
   'DELETE /connections/{connection_id}': 'connection',
   'POST /connections/{connection_id}/complete': 'connection',
   'POST /connections/{connection_id}/dpop-proof': 'connection',
@@ -63,6 +64,7 @@ const bodies: Readonly<Record<string, object>> = {
   'step-up': { scopes: ['openid'], return_url: returnUrl },
   refresh: {},
   'dpop-proof': { method: 'GET', url: 'https://api.example/things' },
+  update: { refresh_schedule: 'on_demand' },
 }
 
 let broker: TestBroker
@@ -99,7 +101,7 @@ test('every route says what it is about (A65)', () => {
 const unknownId = `cn_${'0'.repeat(32)}`
 const send = (name: string, id: string, key: string): Promise<Answer> => {
   const [method = '', path = ''] = name.split(' ')
-  const verb = path.split('/').pop() ?? ''
+  const verb = method === 'PATCH' ? 'update' : (path.split('/').pop() ?? '')
   const body = verb === 'complete' ? { ...bodies.complete, connect_code: held.code, completion_verifier: held.verifier } : bodies[verb]
   return broker.call(method, path.replace('{connection_id}', id), { key, ...(body === undefined ? {} : { body }) })
 } // prettier-ignore

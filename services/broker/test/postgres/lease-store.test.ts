@@ -47,6 +47,17 @@ describe('the lease', () => {
     expect(await other.view(key, false)).toMatchObject({ isLeased: true, attempt: 'sent', fence: 1, backoffMs: 0 })
   })
 
+  test('plans what comes next by the policy it was made under, and leaves it open when that changed', async () => {
+    const next = { at: new Date('2026-01-01T11:00:00Z'), schedule: undefined }
+    for (const [policy, at] of [[undefined, next.at], ['on_demand', null]] as const) {
+      const key = await givenActive(stores)
+      const { fence = 0 } = (await stores.leases.acquire(key, wish)) ?? {}
+      await stores.schedule.choose(key, policy)
+      await stores.leases.capture(key, { fence, version: 1 }, { ...captured('second'), nextRefresh: next })
+      expect(await rowOf(key)).toMatchObject({ version: '2', next_refresh_at: at })
+    }
+  }) // prettier-ignore
+
   test('every grant raises the fence', async () => {
     const key = await givenActive(stores)
     const fences: number[] = []

@@ -78,7 +78,11 @@ test('a refresh writes the indexes of its connection once, when it is known when
       if (due === undefined) throw new Error('nothing was due')
       const want = { version: 1, leaseMs: 15_000, takesOver: false, fingerprint: Buffer.alloc(32) }
       const { fence = 0 } = (await own.leases.acquire(due.key, want)) ?? {}
-      await own.leases.capture(due.key, { fence, version: 1 }, { ...captured('2'), nextRefreshAt: heldUntil })
+      await own.leases.capture(
+        due.key,
+        { fence, version: 1 },
+        { ...captured('2'), nextRefresh: { at: heldUntil, schedule: undefined } },
+      )
       await own.leases.settle(due.key, fence, { reason: undefined, attempt: 'idle', backoffMs: 0 })
     },
   )

@@ -110,6 +110,7 @@ describe('plans', () => {
   test.each([
     ['refreshed', 'update connections set version = 2'],
     ['used', 'update connections set last_used_at = now()'],
+    ['gave another policy', `update connections set refresh_schedule = 'on_demand'`],
   ])('do not touch a connection that somebody %s meanwhile', async (_what, change) => {
     await given(1, null)
     const [row] = await stores.schedule.unplanned(1)
@@ -117,6 +118,51 @@ describe('plans', () => {
     await stores.sql(change)
     await stores.schedule.plan([{ row, at: now }])
     expect(await undecided()).toBe(1)
+  })
+})
+
+describe('a choice of policy', () => {
+  const choose = async (policy: 'on_demand' | 'proactive' | undefined, tenantId = 'default') => {
+    const [row] = await stores.sql('select id from connections')
+    const answer = await stores.schedule.choose({ tenantId, connectionId: String(row?.id) }, policy)
+    const [after] = await stores.sql(
+      'select refresh_schedule as policy, next_refresh_at::text as at, claimed_until::text as held from connections',
+    )
+    return { answer, after }
+  }
+  const due = '2026-01-01 11:00:00+00'
+
+  test('takes the former plan with it, and repeated it changes nothing', async () => {
+    await given(1)
+    expect(await choose('proactive')).toMatchObject({ answer: { was: undefined }, after: { policy: 'proactive', at: null } })
+    await stores.sql('update connections set next_refresh_at = $1', [due])
+    expect(await choose('proactive')).toMatchObject({ answer: { was: 'proactive' }, after: { at: due } })
+    expect(await choose(undefined)).toMatchObject({ answer: { was: 'proactive' }, after: { policy: null, at: null } })
+  }) // prettier-ignore
+
+  test('is not made by another tenant', async () => {
+    await given(1)
+    expect(await choose('on_demand', 'strangers')).toMatchObject({
+      answer: undefined,
+      after: { policy: null, at: due },
+    })
+  })
+
+  test.each([
+    ['sent', due],
+    ['in_doubt', due],
+    // what a restore left to the next caller stays with them
+    ['in_doubt', 'infinity'],
+  ])('leaves a call that is %s, due %s, when it was: its outcome has to be found out', async (state, at) => {
+    await given(1)
+    await stores.sql('update connections set attempt_state = $1, next_refresh_at = $2', [state, at])
+    expect(await choose('on_demand')).toMatchObject({ after: { policy: 'on_demand', at } })
+  })
+
+  test('leaves a claim alone: whoever has the connection in hand keeps it', async () => {
+    await given(1)
+    await claim(stores.schedule)
+    expect(await choose('on_demand')).toMatchObject({ after: { at: null, held: '2026-01-01 12:01:00+00' } })
   })
 })
 

@@ -7,6 +7,7 @@ import type {
   ConnectionStatus,
   ConnectionView,
 } from '../../domain/connection.js'
+import type { SchedulePolicy } from '../../domain/provider.js'
 import type { AttemptState } from '../../domain/refresh-protocol.js'
 
 // What the flows require of whoever keeps connections and their consents.
@@ -106,8 +107,8 @@ export type CapturedCredentials = {
   sealed: Buffer
   expiresAtMs: number | undefined
   refreshExpiresAtMs?: number | undefined
-  /** When the scheduler refreshes it next; absent = the scheduler decides later. */
-  nextRefreshAt?: Date | 'never'
+  /** When it is refreshed next, by the connection's own policy as it was read; absent = the scheduler decides later. */
+  nextRefresh?: { at: Date | 'never'; schedule: SchedulePolicy | undefined }
   grantedScope: string | undefined
 }
 

@@ -99,10 +99,19 @@ export type ScheduleStore = {
   }): Promise<ScheduledConnection[]>
   /** Active connections about which nobody decided yet. */
   unplanned(limit: number): Promise<ScheduledConnection[]>
-  /** Sets when rows as they were read are due, undefined = never; skips one that was refreshed or used meanwhile. */
+  /** Sets when rows as they were read are due, undefined = never; skips one refreshed, used or given another policy meanwhile. */
   plan(plans: readonly { row: ScheduledConnection; at: Date | undefined }[]): Promise<void>
   /** Writes when connections were last used; those that were not in use before become unplanned. */
   noteUses(uses: readonly { key: ConnectionKey; at: Date }[]): Promise<void>
+  /**
+   * Gives a connection, whatever its state, its own policy, undefined = the provider's; a changed one makes it unplanned in the
+   * same statement, except for a call in doubt, which keeps its time. Answers the policy before; undefined for unknown and for
+   * foreign ids alike.
+   */
+  choose(
+    key: ConnectionKey,
+    schedule: SchedulePolicy | undefined,
+  ): Promise<{ was: SchedulePolicy | undefined } | undefined>
 }
 
 export type Usage = {
