@@ -10,7 +10,7 @@ import type { BrokerCallOutcome, Reporting } from './reporting.js'
 export type BrokerRequest = Readonly<{
   /** Names the call in metrics; one of a fixed few. */
   operation: string
-  method: 'GET' | 'POST' | 'DELETE'
+  method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   /** Path and query as they go on the wire, below BROKER_BASE_URL. */
   path: string
   headers?: Readonly<Record<string, string>>

@@ -1,4 +1,5 @@
-// Owns what the v1 API does with a connection that exists: complete, list, look, disconnect, reconnect, widen; for both edges.
+// Owns what the v1 API does with a connection that exists: complete, list, look, update, disconnect, reconnect, widen; for
+// both edges.
 // Does not own its credentials (operations.ts) or authorisation: the broker decides.
 import { ServiceError } from '@dromos/contract'
 import type { BrokerAnswer } from './broker-answer.js'
@@ -54,6 +55,17 @@ export function createLifecycle(broker: BrokerClient) {
         method: 'GET',
         path: `/connections/${id}${queryOf({ with_auth_url: withAuthUrl })}`,
         repeat: withAuthUrl === undefined ? 'safe' : 'once',
+      }),
+
+    /** Safe to repeat: the same change again changes nothing. */
+    update: (context: CallContext, id: string, body: Body): Promise<BrokerAnswer> =>
+      broker.call(context, {
+        operation: 'update_connection',
+        method: 'PATCH',
+        path: `/connections/${id}`,
+        headers: { 'Content-Type': 'application/json' },
+        body: body ?? '{}',
+        repeat: 'safe',
       }),
 
     /** Safe to repeat: a disconnect that was made stays made. */

@@ -18,6 +18,10 @@ export function lifecycleMethods(lifecycle: Lifecycle, wrap: Unary['wrap']): Unt
       const answer = await lifecycle.get(context, connectionIdOf(request), wantsLink)
       return { message: toConnection(readJsonObject(answer)) }
     }),
+    UpdateConnection: wrap(async (context, request) => {
+      const answer = await lifecycle.update(context, connectionIdOf(request), JSON.stringify(changeOf(request)))
+      return { message: toConnection(readJsonObject(answer)) }
+    }),
     DisconnectConnection: wrap(async (context, request) => ({
       message: toConnection(readJsonObject(await lifecycle.disconnect(context, connectionIdOf(request)))),
     })),
@@ -63,6 +67,12 @@ function filtersOf(request: unknown): ListFilters {
     return isGiven ? [[name, String(value)] as const] : []
   })
   return Object.fromEntries(given)
+}
+
+/** An absent field stays absent; an empty one is the null of the HTTP edge: back to the default. */
+function changeOf(request: unknown): Record<string, unknown> {
+  const schedule = isObject(request) ? request.refresh_schedule : undefined
+  return { refresh_schedule: schedule === '' ? null : schedule }
 }
 
 /** The message as the JSON body of the HTTP edge; an empty field means the default there too. */

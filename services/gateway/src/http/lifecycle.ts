@@ -32,6 +32,16 @@ export function lifecycleRoutes(lifecycle: Lifecycle, contexts: ContextReader): 
       },
     },
     {
+      method: 'PATCH',
+      path,
+      body: readBytes,
+      async handle(request, response) {
+        const context = contexts.caller(request, response)
+        const id = parseConnectionId(request.params.connection_id)
+        relayJson(response, await lifecycle.update(context, id, bodyOf(request)))
+      },
+    },
+    {
       method: 'DELETE',
       path,
       async handle(request, response) {

@@ -4,13 +4,15 @@ import type { CorsRules } from './cors.js'
 
 /** One row per method and path; openapi.yaml documents the same rows (a test compares). */
 export type Route = Readonly<{
-  method: 'GET' | 'POST' | 'DELETE'
+  method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   /** An express pattern: `/v1/token/:connection_id`. */
   path: string
   /** Reads the body before `handle`. */
   body?: RequestHandler
   handle: (request: Request, response: Response) => void | Promise<void>
 }>
+
+const mount = { GET: 'get', POST: 'post', PATCH: 'patch', DELETE: 'delete' } as const
 
 /** Mounts the rows; every other method of a known path answers 405 with `Allow` (RFC 9110 section 15.5.6). */
 export function mountRoutes(router: Router, routes: readonly Route[], cors: CorsRules): void {
@@ -23,9 +25,7 @@ export function mountRoutes(router: Router, routes: readonly Route[], cors: Cors
     if (/^\/(v1|auth)\//.test(path)) router.head(path, refuse)
     for (const { method, body, handle } of rows) {
       const handlers = body === undefined ? [handle] : [body, handle]
-      if (method === 'GET') router.get(path, ...handlers)
-      else if (method === 'POST') router.post(path, ...handlers)
-      else router.delete(path, ...handlers)
+      router[mount[method]](path, ...handlers)
     }
     router.options(path, cors.answerPreflight(methods))
     router.all(path, refuse)

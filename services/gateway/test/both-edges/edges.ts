@@ -20,6 +20,7 @@ export type Edge = {
   /** Connections are compared without members that are null or empty: gRPC cannot tell the two apart. */
   listConnections(filters: Record<string, string | number>, options?: CallOptions): Promise<Outcome>
   getConnection(id: string, options?: CallOptions & { withAuthUrl?: boolean }): Promise<Outcome>
+  update(id: string, body: { refresh_schedule?: string | null }, options?: CallOptions): Promise<Outcome>
   disconnect(id: string, options?: CallOptions): Promise<Outcome>
   reconnect(id: string, body: Record<string, unknown>, options?: CallOptions): Promise<Outcome>
   stepUp(id: string, body: Record<string, unknown>, options?: CallOptions): Promise<Outcome>
@@ -74,6 +75,7 @@ export function httpEdge(gateway: TestGateway, defaultKey: string): Edge {
       filled(await call('GET', '/v1/connections', '', options, undefined, queryOf(filters))),
     getConnection: async (id, options = {}) =>
       filled(await call('GET', one, id, options, undefined, queryOf({ with_auth_url: options.withAuthUrl }))),
+    update: async (id, body, options = {}) => filled(await call('PATCH', one, id, options, body)),
     disconnect: async (id, options = {}) => filled(await call('DELETE', one, id, options)),
     reconnect: (id, body, options = {}) => call('POST', `${one}/reconnect`, id, options, body),
     stepUp: (id, body, options = {}) => call('POST', `${one}/step-up`, id, options, body),
@@ -163,6 +165,10 @@ export function grpcEdge(gateway: TestGateway, defaultKey: string, service: stri
       filled(
         await call('GetConnection', { ...byId(id), with_auth_url: withAuthUrl === true }, options, readConnection),
       ),
+    update: async (id, body, options = {}) => {
+      const change = body.refresh_schedule === null ? { refresh_schedule: '' } : body
+      return filled(await call('UpdateConnection', { ...byId(id), ...change }, options, readConnection))
+    },
     disconnect: async (id, options = {}) =>
       filled(await call('DisconnectConnection', byId(id), options, readConnection)),
     reconnect: (id, body, options = {}) => call('ReconnectConnection', { ...byId(id), ...body }, options, readConsent),

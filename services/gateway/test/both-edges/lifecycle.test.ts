@@ -135,6 +135,24 @@ describe.each(edges)('over %s', (name, open) => {
     expect(answerOf(await edge.getConnection(id)).granted_scopes).toEqual(['openid', 'email', 'calendar'])
   })
 
+  test('a connection is given its own policy of refreshes, and its provider’s again', async () => {
+    const id = await connect(edge, user)
+    const policy = async () => answerOf(await edge.getConnection(id)).refresh_schedule
+    expect(await policy()).toBeUndefined()
+    for (const refresh_schedule of ['on_demand', 'keep_alive', 'proactive']) {
+      expect(answerOf(await edge.update(id, { refresh_schedule }))).toMatchObject({
+        connection_id: id,
+        refresh_schedule,
+      })
+      expect(await policy()).toBe(refresh_schedule)
+    }
+    expect(reasonOf(await edge.update(id, {}))).toBe('missing_fields')
+    expect(reasonOf(await edge.update(id, { refresh_schedule: 'hourly' }))).toBe('invalid_request')
+    expect(await policy()).toBe('proactive')
+    expect(answerOf(await edge.update(id, { refresh_schedule: null })).refresh_schedule).toBeUndefined()
+    expect(await policy()).toBeUndefined()
+  })
+
   test('a disconnect ends it at once and at the provider; repeated it changes nothing', async () => {
     const id = await connect(edge, user)
     const before = stack.broker.provider.journal('revocation').length
@@ -180,6 +198,7 @@ describe.each(edges)('over %s', (name, open) => {
     const outcomes = [
       await edge.getConnection(id, stranger),
       await edge.getConnection(id, { ...stranger, withAuthUrl: true }),
+      await edge.update(id, { refresh_schedule: 'on_demand' }, stranger),
       await edge.disconnect(id, stranger),
       await edge.reconnect(id, { return_url: returnUrl }, stranger),
       await edge.stepUp(id, { scopes: ['calendar'], return_url: returnUrl }, stranger),

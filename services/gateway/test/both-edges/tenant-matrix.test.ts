@@ -41,6 +41,7 @@ const fields = {
   connect_code: 'x'.repeat(43), user_id: 'user-1', completion_verifier: newProof().verifier, scopes: ['email'], return_url: returnUrl,
   method: 'GET', url: 'https://api.example/things',
 } // prettier-ignore
+const change = { refresh_schedule: 'on_demand' }
 
 const routes = readOpenapi().operations.filter(({ path }) => path.includes('{connection_id}'))
 
@@ -52,7 +53,7 @@ describe('over HTTP', () => {
     async (name, state) => {
       const [method = '', path = ''] = name.split(' ')
       const see = async (id: string) => {
-        const how = method === 'POST' ? { body: path.includes('refresh') ? {} : fields } : {}
+        const how = method === 'POST' ? { body: path.includes('refresh') ? {} : fields } : method === 'PATCH' ? { body: change } : {}
         const answer = await stack.browser.call(method, path.replace('{connection_id}', id), { key: stack.strangerKey, ...how })
         const { 'x-request-id': _id, date: _date, ...headers } = Object.fromEntries(answer.headers)
         return { status: answer.status, headers, body: { ...answer.body, request_id: '' } }
@@ -87,7 +88,7 @@ describe('over gRPC', () => {
     async (path, state) => {
       const see = (id: string) => {
         const method = ofConnections.find((each) => each.path === path)
-        const wanted = Object.entries(fields).filter(([name]) => method?.fields.includes(name))
+        const wanted = Object.entries({ ...fields, ...change }).filter(([name]) => method?.fields.includes(name))
         const message = { ...Object.fromEntries(wanted), connection_id: id }
         return failureOf(rpc.call(path, message, { 'x-api-key': stack.strangerKey }))
       }
