@@ -4,7 +4,7 @@ import type { Vault } from '../flows/ports/vault.js'
 import { consentPatienceMs, persist } from './commit-lane.js'
 import type { Database } from './database.js'
 import { openFlowSecrets, sealFlowSecrets } from './flow-secrets.js'
-import { insertRequest } from './insert-connection.js'
+import { insertRequest } from './insert-request.js'
 import { query } from './query.js'
 import { type RequestColumns, requestColumns, toRequest } from './request-columns.js'
 

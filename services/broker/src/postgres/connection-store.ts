@@ -3,8 +3,8 @@ import type { ConnectionStore, CredentialsRow } from '../flows/ports/connections
 import type { Vault } from '../flows/ports/vault.js'
 import { activate, failConsent, findActivationTarget } from './activate-connection.js'
 import { listConnections, readDetails } from './connection-listing.js'
+import { createConnections } from './create-connections.js'
 import type { Database } from './database.js'
-import { insertConnection } from './insert-connection.js'
 import { prepareRead } from './prepared-read.js'
 import { query } from './query.js'
 import { toView, type ViewColumns, viewColumns } from './view-columns.js'
@@ -37,7 +37,7 @@ export function createConnectionStore(database: Database, vault: Vault): Connect
   const readStatus = prepareRead<ViewColumns & { is_reconnecting: boolean }>(database, 'connection_status', statusRead)
   const readRow = prepareRead<ReadColumns>(database, 'connection_credentials', credentialsRead)
   return {
-    create: (connection, request) => insertConnection(database.knex, vault, connection, request),
+    create: createConnections(database, vault),
 
     async view({ tenantId, connectionId }) {
       const row = await readStatus(tenantId, connectionId)

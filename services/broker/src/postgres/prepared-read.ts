@@ -1,16 +1,10 @@
 import type { QueryResultRow } from 'pg'
 import type { Database } from './database.js'
 import { isSessionLost, mapErrors } from './database-errors.js'
+import { shareStatements } from './share-statements.js'
 
-type Waiter<Row> = {
-  keys: readonly string[]
-  resolve(row: Row | undefined): void
-  reject(error: unknown): void
-}
-
-const rowsPerStatement = 200
-/** As many as the reader has sessions: what comes meanwhile waits for one of them and shares its next statement. */
-const statementsAtOnce = 2
+/** As many statements at once as the reader has sessions. */
+const readsAtOnce = { atOnce: 2, mostItems: 200 }
 
 /**
  * A read of one row by its key over node-pg itself. Reads of the same moment share one statement, which doubles what one core
@@ -25,47 +19,23 @@ export function prepareRead<Row extends QueryResultRow>(
 ): (...keys: string[]) => Promise<Row | undefined> {
   const parts = [...new Set(sql.match(/\$\d/g))].sort()
   const statement = database.preparedStatements ? { name, text: together(sql, parts) } : { text: together(sql, parts) }
-  const waiting: Waiter<Row>[] = []
-  let underWay = 0
-  let isScheduled = false
 
-  const schedule = (): void => {
-    if (isScheduled || underWay >= statementsAtOnce || waiting.length === 0) return
-    isScheduled = true
-    setImmediate(() => {
-      isScheduled = false
-      underWay++
-      void readTogether(waiting.splice(0, rowsPerStatement)).finally(() => {
-        underWay--
-        schedule()
-      })
-      schedule()
-    })
-  }
-
-  const readTogether = async (batch: Waiter<Row>[]): Promise<void> => {
-    const values = parts.map((_, part) => batch.map(({ keys }) => keys[part]))
+  const readTogether = async (batch: readonly (readonly string[])[]): Promise<{ row: Row | undefined }[]> => {
+    const values = parts.map((_, part) => batch.map((keys) => keys[part]))
     const ask = () => database.reader.query<Row & { position: number }>({ ...statement, values })
-    try {
-      const { rows } = await mapErrors(() =>
-        ask().catch((error: unknown) => {
-          // After a restart of the server every pooled session fails once; a read can simply be asked again.
-          if (!isSessionLost(error)) throw error
-          return ask()
-        }),
-      )
-      const found = new Map<number, Row>(rows.map((row) => [row.position, row]))
-      batch.forEach(({ resolve }, index) => resolve(found.get(index + 1)))
-    } catch (error) {
-      for (const { reject } of batch) reject(error)
-    }
+    const { rows } = await mapErrors(() =>
+      ask().catch((error: unknown) => {
+        // After a restart of the server every pooled session fails once; a read can simply be asked again.
+        if (!isSessionLost(error)) throw error
+        return ask()
+      }),
+    )
+    const found = new Map<number, Row>(rows.map((row) => [row.position, row]))
+    return batch.map((_, index) => ({ row: found.get(index + 1) }))
   }
 
-  return (...keys) =>
-    new Promise((resolve, reject) => {
-      waiting.push({ keys, resolve, reject })
-      schedule()
-    })
+  const read = shareStatements({ run: readTogether, ...readsAtOnce })
+  return async (...keys) => (await read(keys)).row
 }
 
 /** The statement for many keys at once; `position` says which, counted from 1. */

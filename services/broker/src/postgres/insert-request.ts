@@ -1,8 +1,8 @@
 import type { Knex } from 'knex'
-import type { Admission, NewAuthorizationRequest, NewConnection } from '../flows/ports/connections.js'
+import type { Admission, NewAuthorizationRequest } from '../flows/ports/connections.js'
 import type { Vault } from '../flows/ports/vault.js'
 import { sealFlowSecrets } from './flow-secrets.js'
-import { type Binding, keyBindings, query } from './query.js'
+import { keyBindings, query } from './query.js'
 
 const requestColumns = `(tenant_id, id, connection_id, provider_id, workspace_id, purpose, intent, allows_account_change,
    binding, scopes, return_url, completion_challenge, variables, snapshot, sealed_secrets, expires_at)`
@@ -28,20 +28,6 @@ const outcome = `
           where tenant_id = :tenantId and claimed_at is null and expires_at > now() and not has_room) as room_in_seconds
   from tenant`
 
-// One statement, so one round trip and one commit; both rows or neither.
-const createStatement = `
-  with ${admission}, connection as (
-    insert into connections
-      (tenant_id, id, workspace_id, provider_id, created_by, requested_scopes, consent_expires_at, variables)
-    select :tenantId, :connectionId, :workspaceId, :providerId, :createdBy, :connectionScopes,
-           now() + make_interval(secs => :lifetimeSeconds), coalesce(:variables::jsonb, '{}')
-    from admitted
-  ), request as (
-    insert into authorization_requests ${requestColumns}
-    select ${requestValues} from admitted
-    returning id
-  ) ${outcome}`
-
 // The row lock makes this and a disconnect happen one after the other: no consent slips in beside it.
 const addStatement = `
   with ${admission}, held as (
@@ -57,37 +43,26 @@ const addStatement = `
     returning id
   ) ${outcome}`
 
-type OutcomeColumns = {
+export type AdmissionColumns = {
   lacks_challenge: boolean
   has_room: boolean
   is_stored: boolean
   room_in_seconds: number | null
 }
 
-/** Stores a pending connection together with its first authorization request. */
-export const insertConnection = (
-  knex: Knex,
-  vault: Vault,
-  connection: NewConnection,
-  request: NewAuthorizationRequest,
-): Promise<Admission> =>
-  admit(knex, createStatement, {
-    ...requestBindings(vault, request),
-    createdBy: connection.createdBy,
-    connectionScopes: connection.requestedScopes,
-  })
-
-/** Stores a further authorization request of a connection. */
-export const insertRequest = (knex: Knex, vault: Vault, request: NewAuthorizationRequest): Promise<Admission> =>
-  admit(knex, addStatement, requestBindings(vault, request))
-
-async function admit(knex: Knex, statement: string, bindings: Record<string, Binding>): Promise<Admission> {
-  const [row] = await query<OutcomeColumns>(knex, statement, bindings)
+/** What became of a consent; no row when its tenant does not exist. */
+export function toAdmission(row: AdmissionColumns | undefined): Admission {
   if (row === undefined) return { kind: 'closed' }
   if (row.is_stored) return { kind: 'stored' }
   if (row.lacks_challenge) return { kind: 'completion_required' }
   if (row.has_room) return { kind: 'closed' }
   return { kind: 'too_many', retryAfterSeconds: Math.max(Math.ceil(row.room_in_seconds ?? 1), 1) }
+}
+
+/** Stores a further authorization request of a connection. */
+export async function insertRequest(knex: Knex, vault: Vault, request: NewAuthorizationRequest): Promise<Admission> {
+  const [row] = await query<AdmissionColumns>(knex, addStatement, requestBindings(vault, request))
+  return toAdmission(row)
 }
 
 const requestBindings = (vault: Vault, request: NewAuthorizationRequest) => ({

@@ -1,0 +1,121 @@
+import type { Admission, NewAuthorizationRequest, NewConnection } from '../flows/ports/connections.js'
+import type { Vault } from '../flows/ports/vault.js'
+import type { Database } from './database.js'
+import { isUnreachable } from './database-errors.js'
+import { sealFlowSecrets } from './flow-secrets.js'
+import { type AdmissionColumns, toAdmission } from './insert-request.js'
+import { prepareStatement } from './prepare-statement.js'
+import { shareStatements } from './share-statements.js'
+
+// Owns how new connections are stored: those of one moment in one statement, so one commit. Does not own consents of
+// connections that exist: insert-request.ts.
+
+const wantedColumns = `position int, tenant_id text, connection_id text, request_id text, provider_id uuid, workspace_id text,
+  created_by text, requested_scopes text[], purpose text, intent text, allows_account_change boolean, binding text,
+  scopes text[], return_url text, completion_challenge text, variables jsonb, snapshot jsonb, sealed_secrets bytea,
+  lifetime_seconds float8, open_at_most bigint`
+
+// A tenant's open consents are counted once for all that come together, at most as far as the limit and along their own index.
+// The statement of another process is not seen: the limit may be passed by what two processes store in the same moment.
+const createStatement = `
+  with wanted as (
+    select w.*, t.requires_completion and w.completion_challenge is null as lacks_challenge
+    from jsonb_to_recordset(:rows::jsonb) as w (${wantedColumns})
+    join tenants t on t.id = w.tenant_id
+  ), busy as (
+    select w.tenant_id, (select count(*) from (select 1 from authorization_requests r
+             where r.tenant_id = w.tenant_id and r.claimed_at is null and r.expires_at > now() limit w.open_at_most) o) as open
+    from (select tenant_id, max(open_at_most) as open_at_most from wanted group by tenant_id) w
+  ), judged as (
+    select wanted.*, busy.open + count(*) filter (where not lacks_challenge) over (partition by tenant_id order by position)
+                     <= open_at_most as has_room
+    from wanted join busy using (tenant_id)
+  ), admitted as (
+    select *, now() + make_interval(secs => lifetime_seconds) as ends_at from judged where has_room and not lacks_challenge
+  ), connection as (
+    insert into connections
+      (tenant_id, id, workspace_id, provider_id, created_by, requested_scopes, consent_expires_at, variables)
+    select tenant_id, connection_id, workspace_id, provider_id, created_by, requested_scopes, ends_at, coalesce(variables, '{}')
+    from admitted
+  ), request as (
+    insert into authorization_requests
+      (tenant_id, id, connection_id, provider_id, workspace_id, purpose, intent, allows_account_change, binding, scopes,
+       return_url, completion_challenge, variables, snapshot, sealed_secrets, expires_at)
+    select tenant_id, request_id, connection_id, provider_id, workspace_id, purpose, intent, allows_account_change, binding,
+           scopes, return_url, completion_challenge, variables, snapshot, sealed_secrets, ends_at
+    from admitted
+  )
+  select position, lacks_challenge, has_room, has_room and not lacks_challenge as is_stored,
+         case when not has_room then
+           (select extract(epoch from min(r.expires_at) - now())::float8 from authorization_requests r
+            where r.tenant_id = judged.tenant_id and r.claimed_at is null and r.expires_at > now()) end as room_in_seconds
+  from judged`
+
+type Wanted = Readonly<Record<string, unknown>>
+
+/** One at a time: so a process counts what it stored before. */
+const createsAtOnce = { atOnce: 1, mostItems: 100 }
+
+/** Stores a pending connection together with its first authorization request, both or neither. */
+export function createConnections(
+  database: Database,
+  vault: Vault,
+): (connection: NewConnection, request: NewAuthorizationRequest) => Promise<Admission> {
+  const insert = prepareStatement<AdmissionColumns & { position: number }>(
+    database,
+    'connection_create',
+    createStatement,
+  )
+
+  const createAll = async (batch: readonly Wanted[]): Promise<(position: number) => Admission> => {
+    const rows = toJson(batch.map((each, position) => ({ ...each, position })))
+    const outcomes = new Map((await insert(database.pool, { rows })).map((row) => [row.position, row]))
+    return (position) => toAdmission(outcomes.get(position))
+  }
+
+  const create = shareStatements<Wanted, Admission>({
+    ...createsAtOnce,
+    async run(batch) {
+      try {
+        const admissionAt = await createAll(batch)
+        return batch.map((_, position) => admissionAt(position))
+      } catch (error) {
+        if (batch.length === 1 || isUnreachable(error)) throw error
+        // One that the tables refuse must not take the others with it.
+        return batch.map(async (each) => (await createAll([each]))(0))
+      }
+    },
+  })
+  return (connection, request) => create(toWanted(vault, connection, request))
+}
+
+const toWanted = (vault: Vault, connection: NewConnection, request: NewAuthorizationRequest): Wanted => ({
+  tenant_id: request.key.tenantId,
+  connection_id: request.key.connectionId,
+  request_id: request.id,
+  provider_id: request.providerId,
+  workspace_id: request.workspaceId,
+  created_by: connection.createdBy,
+  requested_scopes: connection.requestedScopes,
+  purpose: request.purpose,
+  intent: request.intent,
+  allows_account_change: request.allowsAccountChange,
+  binding: request.binding,
+  scopes: request.scopes,
+  return_url: request.returnUrl,
+  completion_challenge: request.completionChallenge,
+  variables: request.variables,
+  snapshot: request.snapshot,
+  sealed_secrets: request.secrets && `\\x${sealFlowSecrets(vault, request, request.secrets).toString('hex')}`,
+  lifetime_seconds: request.lifetimeMs / 1000,
+  open_at_most: request.openAtMost,
+})
+
+// PostgreSQL reads no half of a surrogate pair in JSON; in a plain text node-pg writes U+FFFD for it.
+function toJson(rows: readonly Wanted[]): string {
+  const text = JSON.stringify(rows)
+  return /\\ud[89a-f]/.test(text) ? JSON.stringify(rows, (_name, value: unknown) => wellFormed(value)) : text
+}
+
+const wellFormed = (value: unknown): unknown =>
+  typeof value === 'string' ? value.replace(/\p{Surrogate}/gu, '\ufffd') : value

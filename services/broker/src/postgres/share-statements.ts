@@ -1,0 +1,56 @@
+type Waiter<Item, Answer> = {
+  item: Item
+  resolve(answer: Answer | Promise<Answer>): void
+  reject(error: unknown): void
+}
+
+/** `run` answers each item in its place, or with a promise for one that goes a way of its own. */
+export type SharedWork<Item, Answer> = {
+  run(batch: readonly Item[]): Promise<readonly (Answer | Promise<Answer>)[]>
+  /** Statements under way at once: what comes meanwhile waits for one of them and shares the next. */
+  atOnce: number
+  mostItems: number
+}
+
+/**
+ * Lets what is asked at the same moment share one statement; a single one waits for nobody. An item never joins a statement
+ * that has begun. A failure of `run` reaches everybody who shared it, and nobody else.
+ */
+export function shareStatements<Item, Answer>(work: SharedWork<Item, Answer>): (item: Item) => Promise<Answer> {
+  const waiting: Waiter<Item, Answer>[] = []
+  let underWay = 0
+  let isScheduled = false
+
+  const schedule = (): void => {
+    if (isScheduled || underWay >= work.atOnce || waiting.length === 0) return
+    isScheduled = true
+    setImmediate(() => {
+      isScheduled = false
+      underWay++
+      void runTogether(waiting.splice(0, work.mostItems)).finally(() => {
+        underWay--
+        schedule()
+      })
+      schedule()
+    })
+  }
+
+  const runTogether = async (batch: Waiter<Item, Answer>[]): Promise<void> => {
+    try {
+      const answers = await work.run(batch.map(({ item }) => item))
+      batch.forEach(({ resolve, reject }, index) => {
+        const answer = answers[index]
+        if (answer === undefined) reject(new Error('a shared statement left somebody without an answer'))
+        else resolve(answer)
+      })
+    } catch (error) {
+      for (const { reject } of batch) reject(error)
+    }
+  }
+
+  return (item) =>
+    new Promise((resolve, reject) => {
+      waiting.push({ item, resolve, reject })
+      schedule()
+    })
+}
