@@ -1,7 +1,8 @@
 import type { ConnectionReason, ConnectionStatus } from '../domain/connection.js'
-import type { Activation, ActivationTarget, ConsentOf } from '../flows/ports/connections.js'
+import type { Activation, ActivationTarget, ConnectionStore, ConsentOf } from '../flows/ports/connections.js'
 import { consentPatienceMs, persist } from './commit-lane.js'
 import type { Database } from './database.js'
+import { prepareStatement } from './prepare-statement.js'
 import { keyBindings, query } from './query.js'
 import { toDate } from './view-columns.js'
 
@@ -46,13 +47,15 @@ type TargetColumns = {
   sealed_credentials: Buffer | null
 }
 
-export async function findActivationTarget(
-  { knex }: Database,
-  { key, id, connectCodeDigest: codeDigest }: ConsentOf,
-): Promise<ActivationTarget | undefined> {
-  const bindings = { ...keyBindings(key), requestId: id, codeDigest }
-  const [row] = await query<TargetColumns>(knex, targetStatement, bindings)
-  if (row === undefined) return undefined
+export function prepareTarget(database: Database): ConnectionStore['activationTarget'] {
+  const find = prepareStatement<TargetColumns>(database, 'activation_target', targetStatement)
+  return async ({ key, id, connectCodeDigest: codeDigest }) => {
+    const [row] = await find(database.pool, { ...keyBindings(key), requestId: id, codeDigest })
+    return row && toTarget(row)
+  }
+}
+
+function toTarget(row: TargetColumns): ActivationTarget {
   const { account_issuer: issuer, account_subject: subject } = row
   return {
     version: Number(row.version),
@@ -86,34 +89,36 @@ const activateStatement = `
                  where tenant_id = :tenantId and id = :connectionId and sealed_credentials = :sealed) as is_active`
 
 /** An authorization code works once, so this is as stubborn as a capture. */
-export const activate = (
-  database: Database,
-  { key, id, connectCodeDigest: codeDigest }: ConsentOf,
-  target: ActivationTarget,
-  result: Activation,
-): Promise<boolean> =>
-  persist(database, consentPatienceMs, async (lane) => {
-    const [row] = await query<{ is_active: boolean }>(lane, activateStatement, {
-      ...keyBindings(key),
-      requestId: id,
-      codeDigest,
-      version: target.version,
-      fence: target.fence,
-      sealed: result.sealed,
-      expiresAt: toDate(result.expiresAtMs),
-      refreshExpiresAt: toDate(result.refreshExpiresAtMs),
-      grantedScope: result.grantedScope,
-      requestedScopes: result.requestedScopes,
-      variables: JSON.stringify(result.variables),
-      issuer: result.account?.issuer,
-      subject: result.account?.subject,
-      label: result.account?.label,
-      clientId: result.grantedToClientId,
-      origin: result.grantedAtOrigin,
-      revocationUrl: result.revocationUrl,
+export function prepareActivation(database: Database): ConnectionStore['activate'] {
+  const activate = prepareStatement<{ is_active: boolean }>(database, 'activate', activateStatement)
+  return ({ key, id, connectCodeDigest: codeDigest }, target, result) =>
+    persist(database, consentPatienceMs, async () => {
+      const [row] = await activate(database.commitPool, {
+        ...keyBindings(key),
+        requestId: id,
+        codeDigest,
+        version: target.version,
+        fence: target.fence,
+        ...resultBindings(result),
+      })
+      return row?.is_active === true
     })
-    return row?.is_active === true
-  })
+}
+
+const resultBindings = (result: Activation) => ({
+  sealed: result.sealed,
+  expiresAt: toDate(result.expiresAtMs),
+  refreshExpiresAt: toDate(result.refreshExpiresAtMs),
+  grantedScope: result.grantedScope,
+  requestedScopes: result.requestedScopes,
+  variables: JSON.stringify(result.variables),
+  issuer: result.account?.issuer,
+  subject: result.account?.subject,
+  label: result.account?.label,
+  clientId: result.grantedToClientId,
+  origin: result.grantedAtOrigin,
+  revocationUrl: result.revocationUrl,
+})
 
 // A grant is live at the provider until it is revoked there; what a person typed in is nobody's but ours.
 export const rejected = `connect_code_digest = null,

@@ -5,6 +5,8 @@ import { consentPatienceMs, persist } from './commit-lane.js'
 import type { Database } from './database.js'
 import { openFlowSecrets, sealFlowSecrets } from './flow-secrets.js'
 import { insertRequest } from './insert-request.js'
+import { prepareStatement } from './prepare-statement.js'
+import { prepareRead } from './prepared-read.js'
 import { query } from './query.js'
 import { type RequestColumns, requestColumns, toRequest } from './request-columns.js'
 
@@ -23,17 +25,36 @@ const claimStatement = `
   select held.is_used, held.is_expired, held.sealed_secrets, exists (select 1 from claimed) as is_claimed from held`
 
 type ClaimColumns = { is_used: boolean; is_expired: boolean; sealed_secrets: Buffer | null; is_claimed: boolean }
+type SecretsColumns = { connection_id: string; sealed_secrets: Buffer | null }
 
 const isOpen = 'claimed_at is null and expires_at > now()'
 
+const findStatement = `
+  select ${requestColumns} from authorization_requests r where r.tenant_id = $1 and r.id = $2`
+
+const secretsStatement = `
+  select connection_id, sealed_secrets from authorization_requests
+  where tenant_id = :tenantId and id = :id and claimed_at is null`
+
+const bindStatement = `
+  update authorization_requests set browser_digest = :browserDigest
+  where tenant_id = :tenantId and id = :id and ${isOpen} returning id`
+
+// Whoever judges it is done long before the ten minutes, or has died and left a live grant behind.
+const captureStatement = `
+  update authorization_requests set sealed_captured = :sealed, revoke_after = now() + make_interval(secs => :dropSeconds)
+  where tenant_id = :tenantId and id = :id`
+
 export function createAuthorizationRequestStore(database: Database, vault: Vault): AuthorizationRequestStore {
-  const { knex } = database
-  const updates = async (sql: string, bindings: Parameters<typeof query>[2]): Promise<boolean> =>
-    (await query(knex, `${sql} returning id`, bindings)).length === 1
+  const { knex, pool, commitPool } = database
+  const find = prepareRead<RequestColumns>(database, 'request_find', findStatement)
+  const readSecrets = prepareStatement<SecretsColumns>(database, 'request_secrets', secretsStatement)
+  const bind = prepareStatement(database, 'request_bind', bindStatement)
+  const claim = prepareStatement<ClaimColumns>(database, 'request_claim', claimStatement)
+  const capture = prepareStatement(database, 'request_capture', captureStatement)
   return {
     async find(tenantId, id) {
-      const sql = `select ${requestColumns} from authorization_requests r where r.tenant_id = :tenantId and r.id = :id`
-      const [row] = await query<RequestColumns>(knex, sql, { tenantId, id })
+      const row = await find(tenantId, id)
       return row && toRequest(row)
     },
 
@@ -45,28 +66,20 @@ export function createAuthorizationRequestStore(database: Database, vault: Vault
     },
 
     async secrets(tenantId, id) {
-      const [row] = await query<{ connection_id: string; sealed_secrets: Buffer | null }>(
-        knex,
-        `select connection_id, sealed_secrets from authorization_requests
-         where tenant_id = :tenantId and id = :id and claimed_at is null`,
-        { tenantId, id },
-      )
+      const [row] = await readSecrets(pool, { tenantId, id })
       if (!row?.sealed_secrets) return undefined
       return openFlowSecrets(vault, { id, key: { tenantId, connectionId: row.connection_id } }, row.sealed_secrets)
     },
 
-    bindBrowser: ({ key, id }, browserDigest) =>
-      updates(
-        `update authorization_requests set browser_digest = :browserDigest
-         where tenant_id = :tenantId and id = :id and ${isOpen}`,
-        { tenantId: key.tenantId, id, browserDigest },
-      ),
+    bindBrowser: async ({ key, id }, browserDigest) =>
+      (await bind(pool, { tenantId: key.tenantId, id, browserDigest })).length === 1,
 
-    complete: (request, supplied) =>
-      updates(
+    async complete(request, supplied) {
+      const rows = await query(
+        knex,
         `update authorization_requests
          set variables = :variables::jsonb, snapshot = :snapshot::jsonb, sealed_secrets = :sealedSecrets
-         where tenant_id = :tenantId and id = :id and ${isOpen} and variables is null`,
+         where tenant_id = :tenantId and id = :id and ${isOpen} and variables is null returning id`,
         {
           tenantId: request.key.tenantId,
           id: request.id,
@@ -74,25 +87,21 @@ export function createAuthorizationRequestStore(database: Database, vault: Vault
           snapshot: supplied.snapshot && JSON.stringify(supplied.snapshot),
           sealedSecrets: sealFlowSecrets(vault, request, supplied.secrets),
         },
-      ),
+      )
+      return rows.length === 1
+    },
 
     add: (request) => insertRequest(knex, vault, request),
 
     capture: (request, sealed) =>
       // An authorization code works once: what it brought is as precious as a rotated refresh token.
-      persist(database, consentPatienceMs, async (lane) => {
-        await query(
-          lane,
-          // Whoever judges it is done long before the ten minutes, or has died and left a live grant behind.
-          `update authorization_requests set sealed_captured = :sealed, revoke_after = now() + make_interval(secs => :dropSeconds)
-           where tenant_id = :tenantId and id = :id`,
-          { tenantId: request.key.tenantId, id: request.id, sealed, dropSeconds: consentLimits.uncompletedMs / 1000 },
-        )
+      persist(database, consentPatienceMs, async () => {
+        const dropSeconds = consentLimits.uncompletedMs / 1000
+        await capture(commitPool, { tenantId: request.key.tenantId, id: request.id, sealed, dropSeconds })
       }),
 
     async claim(request) {
-      const bindings = { tenantId: request.key.tenantId, id: request.id }
-      const [row] = await query<ClaimColumns>(knex, claimStatement, bindings)
+      const [row] = await claim(pool, { tenantId: request.key.tenantId, id: request.id })
       if (!row?.is_claimed) return { kind: row?.is_expired && !row.is_used ? 'expired' : 'used' }
       const secrets = row.sealed_secrets ? openFlowSecrets(vault, request, row.sealed_secrets) : undefined
       return { kind: 'claimed', secrets }

@@ -1,7 +1,7 @@
 import type { AttemptState } from '../domain/refresh-protocol.js'
 import type { ConnectionStore, CredentialsRow } from '../flows/ports/connections.js'
 import type { Vault } from '../flows/ports/vault.js'
-import { activate, failConsent, findActivationTarget } from './activate-connection.js'
+import { failConsent, prepareActivation, prepareTarget } from './activate-connection.js'
 import { listConnections, readDetails } from './connection-listing.js'
 import { createConnections } from './create-connections.js'
 import type { Database } from './database.js'
@@ -49,8 +49,8 @@ export function createConnectionStore(database: Database, vault: Vault): Connect
       return row && toCredentialsRow(row)
     },
 
-    activationTarget: (request) => findActivationTarget(database, request),
-    activate: (request, target, result) => activate(database, request, target, result),
+    activationTarget: prepareTarget(database),
+    activate: prepareActivation(database),
     fail: (request, reason) => failConsent(database, request, reason),
 
     async isAccountConnected(providerId, { issuer, subject }) {
