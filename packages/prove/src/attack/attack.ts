@@ -163,12 +163,14 @@ function lineOf(recorder: Recorder, world: World, leftMs: number, strikes: numbe
   return `${Math.round(leftMs / 1_000)} s left, ${world.all().length} connections, ${count('HTTP')} HTTP and ${count('gRPC')} gRPC answers, ${count('token served')} tokens, ${did['attack'] ?? 0} attacks, ${strikes} strikes, ${bad} kinds of violation`
 }
 
-const limits = { growthMb: 20, judgedFromMinutes: 5, openAtTheEnd: 150 }
+const limits = { growthMb: 20, heapFloorGrowthMb: 10, judgedFromMinutes: 5, openAtTheEnd: 150 }
+/** V8 takes minutes to grow its heap to what the load asks for. */
+const longestWarmUpMs = 600_000
 
 function judgeProcesses({ recorder, fleet, gateways }: Cast, watch: Watch, seconds: number): Record<string, Growth> {
   const unasked = fleet.unexpectedEnds() + gateways.filter((each) => each.process.endedUnasked()).length
   if (unasked > 0) recorder.violated('a process ended unasked', String(unasked))
-  const warmUpMs = Math.min(120_000, seconds * 400)
+  const warmUpMs = Math.min(longestWarmUpMs, seconds * 333)
   const processes: Record<string, Growth> = {}
   for (const [name, series] of watch.series()) {
     const growth = series.growth(warmUpMs)
@@ -177,6 +179,9 @@ function judgeProcesses({ recorder, fleet, gateways }: Cast, watch: Watch, secon
     const isJudged = growth.minutes >= limits.judgedFromMinutes
     if (isJudged && growth.growthMb > limits.growthMb)
       recorder.violated('memory grows', `${name}: ${growth.growthMb} MB in ${growth.minutes} minutes`)
+    const heapFloorGrowthMb = growth.lastHeapFloorMb - growth.firstHeapFloorMb
+    if (isJudged && heapFloorGrowthMb > limits.heapFloorGrowthMb)
+      recorder.violated('what is alive grows', `${name}: ${heapFloorGrowthMb} MB in ${growth.minutes} minutes`)
     const isPiledUp = [growth.lastOpenFiles, growth.lastHandles].some((count) => count > limits.openAtTheEnd)
     if (isPiledUp)
       recorder.violated('sockets pile up', `${name}: ${growth.lastOpenFiles} files, ${growth.lastHandles} handles`)

@@ -106,15 +106,19 @@ const believable: Record<string, RegExp> = {
   token_unusable: /^tok\.(crlf|nul|non_ascii|64kb)/,
 }
 
-function judgeDeath({ cast, world }: Court, { id, provider, reason }: Row, { families }: Testimony): void {
+function judgeDeath(
+  { cast, world }: Court,
+  { id, provider, reason }: Row,
+  { families, sufferedByAll }: Testimony,
+): void {
   const known: Known | undefined = world.all().find((each) => each.id === id)
   if (known === undefined) return // its consent came to no end that anybody saw
   const own = families.filter(({ subject }) => subject === known.subject)
-  if (!own.some((family) => explains(family, reason ?? 'none')))
-    cast.recorder.violated('declared dead while it lives', `${provider} ${reason} ${id}`)
+  const explained = own.some((family) => explains(family, [...family.suffered, ...sufferedByAll], reason ?? 'none'))
+  if (!explained) cast.recorder.violated('declared dead while it lives', `${provider} ${reason} ${id}`)
 }
 
-function explains({ alive, suffered }: Family, reason: string): boolean {
+function explains({ alive }: Family, suffered: readonly string[], reason: string): boolean {
   const isGrantsEnd = reason === 'revoked' || reason === 'lost_rotation' || reason === 'expired'
   return (isGrantsEnd && !alive) || suffered.some((name) => believable[reason]?.test(name) === true)
 }

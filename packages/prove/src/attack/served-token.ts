@@ -31,5 +31,9 @@ export function createTokenJudge({ lab, recorder }: Witness): TokenJudge {
   }
 }
 
+/**
+ * Generation 0 came without a refresh token: the connection keeps the one it held, so that the next token is of the former
+ * family again (docs/decisions/0007).
+ */
 const isOlder = ([family, generation]: readonly [number, number], than: readonly [number, number]): boolean =>
-  family < than[0] || (family === than[0] && generation < than[1])
+  than[1] > 0 && (family < than[0] || (family === than[0] && generation < than[1]))

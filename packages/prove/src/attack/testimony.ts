@@ -15,6 +15,8 @@ export type Repeat = { family: string; firstAtMs: number; againAtMs: number }
 
 export type Testimony = {
   families: Family[]
+  /** Switches that acted on its metadata and keys: they may have spoiled any check of an id_token. */
+  sufferedByAll: string[]
   refreshes: number
   reuses: number
   /** Authorization codes that were presented more than once. */
@@ -35,6 +37,9 @@ export function testify(provider: LabProvider): Testimony {
       const id = `f${index + 1}`
       return { id, subject, alive, currentRefreshToken, suffered: [...(suffered.get(id) ?? [])] }
     }),
+    sufferedByAll: [
+      ...new Set([...provider.journal('jwks'), ...provider.journal('discovery')].flatMap((entry) => entry.switches)),
+    ],
     refreshes,
     reuses: reuseCount,
     codesAgain: codesAgain(requests),

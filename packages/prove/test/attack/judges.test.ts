@@ -90,6 +90,8 @@ describe('a served token', () => {
     expect(await serve('at_f2_g1_00', [0, 0])).toEqual(['a token of another account']))
   test('older than one served before is a violation', async () =>
     expect(await serve(token, [1, 3])).toEqual(['an older token than one served before']))
+  test('of the former grant is fine after one that came without a refresh token (generation 0)', async () =>
+    expect(await serve(token, [3, 0])).toEqual([]))
   test('that nobody issued is a violation', async () =>
     expect(await serve('attacker', [0, 0])).toEqual(['a token nobody issued']))
 })

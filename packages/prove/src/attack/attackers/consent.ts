@@ -65,6 +65,7 @@ const tamperedState: Attacker = {
       'a tampered state',
       await flow.person.comeBack(url.href),
       '400 invalid_state',
+      '400 missing_params', // the provider had left out the code, too
       '400 invalid_request',
     )
   },
