@@ -55,7 +55,7 @@ export function createReporting(options: {
     const isRead = readEvents.has(event.type)
     // A read's log line is the request line; everything else is an outcome of its own.
     if (!isRead)
-      log.info({ requestId: event.actor.requestId, connectionId: event.connectionId, ...event.data }, event.type)
+      log.info({ requestId: event.actor.requestId, connectionId: event.connectionId, data: event.data }, event.type)
     if (isRead && auditReads === 'batched') return audit.note(toAuditEntry(event), () => metrics.auditFailures.inc())
     try {
       await audit.append(toAuditEntry(event))
