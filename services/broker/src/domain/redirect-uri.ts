@@ -6,3 +6,9 @@ import type { OAuthProvider } from './provider.js'
  */
 export const redirectUriOf = (provider: Pick<OAuthProvider, 'identity' | 'redirectPath'>, shared: string): string =>
   provider.redirectPath === 'per_provider' ? `${shared}/${provider.identity.name}` : shared
+
+/**
+ * Whether an answer came to the address it was asked for at. The path tells providers apart; the host is ours either way, and
+ * may have changed since (a new BASE_URL while people are at their provider).
+ */
+export const isSameAddress = (one: string, other: string): boolean => new URL(one).pathname === new URL(other).pathname

@@ -3,6 +3,7 @@ import type { FlowSecrets } from '../domain/authorization-request.js'
 import { isFromIssuer, reasonOfError } from '../domain/authorization-response.js'
 import type { ConnectionReason } from '../domain/connection.js'
 import type { Actor } from '../domain/events.js'
+import { isSameAddress } from '../domain/redirect-uri.js'
 import { checkReturnUrl, withResult } from '../domain/return-url.js'
 import { completeConsent } from './complete-consent.js'
 import { ConsentFailure } from './consent-failure.js'
@@ -39,7 +40,7 @@ export async function finishConnection(
   const request = await recogniseCallback(ports, settings, callback)
   // 2 whose answer it is, before anything of it is believed: by its address (RFC 9700 section 4.4.2.2) and its issuer (RFC 9207)
   const isTrusted =
-    callback.redirectUri === request.snapshot.redirectUri &&
+    isSameAddress(callback.redirectUri, request.snapshot.redirectUri) &&
     isFromIssuer(callback.response, {
       issuer: request.snapshot.endpoints.issuer,
       sendsIssuer: request.snapshot.endpoints.sendsIssuer,
