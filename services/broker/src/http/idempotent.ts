@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import { ServiceError } from '@dromos/contract'
+import { sendJson } from '@dromos/runtime'
 import type { Request, Response } from 'express'
 import type { Caller } from '../domain/caller.js'
 import type { Ports } from '../flows/ports/ports.js'
@@ -16,9 +17,9 @@ export async function answerOnce(
   wish: unknown,
   work: () => Promise<object>,
 ): Promise<void> {
-  response.set('Cache-Control', 'no-store')
   const key = readKey(request.get('idempotency-key'))
-  if (key === undefined) return void response.json(await work())
+  if (key === undefined) return sendJson(response, 200, await work())
+  response.set('Cache-Control', 'no-store')
   const requestDigest = createHash('sha256')
     .update(JSON.stringify([request.path, wish]))
     .digest()

@@ -57,15 +57,14 @@ export function createServer({
 
   // What agents call all the time comes first: what it does not pass through, it does not pay for.
   const needsKey = guard(config, ports)
-  app.use('/connections', needsKey)
-  app.use(connectionsRouter(ports), dpopProofRouter(ports))
+  app.use(['/connections', '/auth/consent-spec'], needsKey)
+  app.use(connectionsRouter(ports), dpopProofRouter(ports), consentSpecRouter(ports, settings))
   app.use(lifecycleRouter(ports, settings))
 
   app.use(openRoutes({ ports, settings, config, health, metrics, log }))
 
   // everything below needs a key
   app.use(needsKey)
-  app.use(consentSpecRouter(ports, settings))
   app.use(providersRouter(ports))
   app.use(auditRouter(ports))
 

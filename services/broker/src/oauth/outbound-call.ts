@@ -48,6 +48,9 @@ export type OutboundContext = {
   closing: AbortSignal
 }
 
+// The library would make an error with a stack of its own for each call.
+const over = new Error('the call is over')
+
 /** Sends the request once, to the pinned addresses. Never throws, never follows, never repeats. */
 export async function callOnce(
   url: URL,
@@ -74,7 +77,7 @@ export async function callOnce(
   try {
     return await new Promise<OutboundResult>((resolve) => dispatch(client, url, request, context, resolve))
   } finally {
-    client.destroy().catch(() => undefined)
+    client.destroy(over).catch(() => undefined)
   }
 }
 

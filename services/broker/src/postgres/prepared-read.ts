@@ -10,7 +10,8 @@ const readsAtOnce = { atOnce: 2, mostItems: 200 }
  * A read of one row by its key over node-pg itself. Reads of the same moment share one statement, which doubles what one core
  * reads; a single one waits for nobody. Statements are named, so that PostgreSQL plans them once per session, unless a
  * pooler stands between. `sql` takes the parts of the key as texts, $1 and so on, and answers one row or none. What a read
- * gets was true after it was asked for: it shares only statements that had not begun.
+ * gets was true after it was asked for: it shares only statements that had not begun. Reads of the same key get the same
+ * object, which nobody changes.
  */
 export function prepareRead<Row extends QueryResultRow>(
   database: Database,
@@ -21,7 +22,8 @@ export function prepareRead<Row extends QueryResultRow>(
   const statement = database.preparedStatements ? { name, text: together(sql, parts) } : { text: together(sql, parts) }
 
   const readTogether = async (batch: readonly (readonly string[])[]): Promise<{ row: Row | undefined }[]> => {
-    const values = parts.map((_, part) => batch.map((keys) => keys[part]))
+    const distinct = [...new Map(batch.map((keys) => [nameOf(keys), keys])).values()]
+    const values = parts.map((_, part) => distinct.map((keys) => keys[part]))
     const ask = () => database.reader.query<Row & { position: number }>({ ...statement, values })
     const { rows } = await mapErrors(() =>
       ask().catch((error: unknown) => {
@@ -30,13 +32,16 @@ export function prepareRead<Row extends QueryResultRow>(
         return ask()
       }),
     )
-    const found = new Map<number, Row>(rows.map((row) => [row.position, row]))
-    return batch.map((_, index) => ({ row: found.get(index + 1) }))
+    const found = new Map<string, Row>(rows.map((row) => [nameOf(distinct[row.position - 1] ?? []), row]))
+    return batch.map((keys) => ({ row: found.get(nameOf(keys)) }))
   }
 
   const read = shareStatements({ run: readTogether, ...readsAtOnce })
   return async (...keys) => (await read(keys)).row
 }
+
+// No text of PostgreSQL holds a NUL.
+const nameOf = (keys: readonly string[]): string => keys.join('\0')
 
 /** The statement for many keys at once; `position` says which, counted from 1. */
 function together(sql: string, parts: readonly string[]): string {

@@ -23,23 +23,23 @@ import { replaceProvider } from './replace-provider.js'
 
 const findStatement = `select ${providerColumns}, p.sealed_secrets from provider_profiles p where p.id = $1::uuid`
 
+type FoundColumns = ProviderColumns & { sealed_secrets: Buffer | null }
+type FoundProvider = NonNullable<Awaited<ReturnType<ProviderStore['find']>>>
+
 export function createProviderStore(database: Database, vault: Vault): ProviderStore {
   const { knex } = database
   // Every refresh begins with it.
-  const readProvider = prepareRead<ProviderColumns & { sealed_secrets: Buffer | null }>(
-    database,
-    'provider',
-    findStatement,
-  )
+  const readProvider = prepareRead<FoundColumns>(database, 'provider', findStatement)
+  // Those who ask in the same moment get the same row: it is resolved and opened once, and lives no longer than they hold it.
+  const resolved = new WeakMap<FoundColumns, FoundProvider>()
   return {
     async find(id) {
       if (!isProviderId(id)) return undefined
       const row = await readProvider(id)
       if (row === undefined) return undefined
-      const secrets = row.sealed_secrets
-        ? openSecrets(vault, row.id, Number(row.version), row.sealed_secrets)
-        : { secrets: [], privateKeyJwk: undefined }
-      return { provider: toProvider(toIdentity(row), row.profile), secrets }
+      const found = resolved.get(row) ?? resolve(vault, row)
+      resolved.set(row, found)
+      return found
     },
 
     async findByName(name) {
@@ -96,6 +96,13 @@ export function createProviderStore(database: Database, vault: Vault): ProviderS
       return rows.length === 1
     },
   }
+}
+
+function resolve(vault: Vault, row: FoundColumns): FoundProvider {
+  const secrets = row.sealed_secrets
+    ? openSecrets(vault, row.id, Number(row.version), row.sealed_secrets)
+    : { secrets: [], privateKeyJwk: undefined }
+  return { provider: toProvider(toIdentity(row), row.profile), secrets }
 }
 
 const profileBindings = (profile: ProviderProfile): Record<'name' | 'authType' | 'profile' | 'strategy', Binding> => ({
