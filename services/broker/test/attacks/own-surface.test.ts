@@ -144,7 +144,8 @@ test(
     const probes = 100 * attackScale // ten requests each
     for (let n = 5; n < 5 + probes; n += 5) await Promise.all([0, 1, 2, 3, 4].map((each) => probe(n + each)))
     const after = await series()
-    expect([...after].filter((each) => !before.has(each))).toEqual([])
+    // What the garbage collector does meanwhile is its own affair.
+    expect([...after].filter((each) => !before.has(each) && !each.startsWith('nodejs_'))).toEqual([])
     expect([...after].join('\n')).not.toContain('stranger')
   },
   20_000 + 20_000 * attackScale,

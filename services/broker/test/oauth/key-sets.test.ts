@@ -4,7 +4,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/gl
 import { createKeySets, type KeySets } from '../../src/oauth/key-sets.js'
 import { createOutbound } from '../../src/oauth/outbound-fetch.js'
 import { usableKeys } from '../../src/oauth/signing-key.js'
-import { discovering, loopback, nonce, shortLimits, testOAuth } from './oauth-lab.js'
+import { discovering, loopback, nonce, testOAuth } from './oauth-lab.js'
 import { type RawServer, startHttp } from './raw-server.js'
 
 let lab: ProviderLab
@@ -21,7 +21,7 @@ const es256 = { signingAlg: 'ES256' } as const
 
 /** Verifies a login at the lab again and again with one set of caches. */
 async function verifierOf(op: LabProvider, now: () => Date = () => new Date()) {
-  const oauth = testOAuth({ now, limits: shortLimits })
+  const oauth = testOAuth({ now })
   const provider = discovering(op)
   const endpoints = await oauth.metadata.endpoints(provider, {})
   return () =>
