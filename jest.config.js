@@ -16,5 +16,6 @@ export default {
   modulePathIgnorePatterns: ['<rootDir>/.dromos', '/dist/'],
   // Most suites wait for processes and sockets: every core gets a worker.
   maxWorkers: '100%',
-  testTimeout: 20_000,
+  // For machines that do other things, too; nothing here sleeps.
+  testTimeout: 60_000,
 }
