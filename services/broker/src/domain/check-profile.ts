@@ -44,19 +44,19 @@ function oauthProblems(profile: ProviderProfile, held: { hasSecret: boolean }): 
   return [...problems, ...clientKeyProblems(profile), ...fapi2Problems(profile), ...variableProblems(profile)]
 }
 
-const signingAlgsOf: Readonly<Record<string, readonly string[]>> = {
-  RSA: ['RS256', 'PS256'],
-  EC: ['ES256', 'ES384'],
-  OKP: ['EdDSA', 'Ed25519'],
-}
+const signingAlgsOf: ReadonlyMap<unknown, readonly unknown[]> = new Map([
+  ['RSA', ['RS256', 'PS256']],
+  ['EC', ['ES256', 'ES384']],
+  ['OKP', ['EdDSA', 'Ed25519']],
+])
 
 /** RFC 7523 needs a private key of an algorithm we sign with; a public or symmetric one would only fail later. */
 function clientKeyProblems({ client_private_key: key }: ProviderProfile): string[] {
   if (!key) return []
-  const algs = signingAlgsOf[String(key['kty'])]
+  const algs = signingAlgsOf.get(key['kty'])
   if (algs === undefined || typeof key['d'] !== 'string')
     return ['client_private_key: is no private RSA, EC or OKP key']
-  const isKnown = key['alg'] === undefined || algs.includes(String(key['alg']))
+  const isKnown = key['alg'] === undefined || algs.includes(key['alg'])
   return isKnown ? [] : [`client_private_key.alg: ${algs.join(' or ')} for this kind of key`]
 }
 
