@@ -76,8 +76,9 @@ export const refreshTimes = {
   ownerGoneMs: 1_500,
   /** How long one caller waits for another replica's refresh. */
   patienceMs: 20_000,
-  firstWaitMs: 10,
-  longestWaitMs: 150,
+  /** Hardly any provider answers sooner: a look before that is work for nothing. */
+  firstWaitMs: 40,
+  longestWaitMs: 80,
   /** Wait before a doubtful call is repeated at a strict provider: the first request has surely ended by then. */
   settleMs: 2_000,
   firstBackoffMs: 1_000,

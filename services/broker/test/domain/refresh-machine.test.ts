@@ -84,7 +84,7 @@ describe('the refresh machine', () => {
       { type: 'waited', elapsedMs: 10 },
       viewed({ isLeased: true }),
     ]
-    expect(play(waits).last).toEqual({ do: 'wait', ms: 20 })
+    expect(play(waits).last).toEqual({ do: 'wait', ms: 2 * refreshTimes.firstWaitMs })
     const impatient = play([
       viewed({ isLeased: true }),
       { type: 'waited', elapsedMs: refreshTimes.patienceMs },
