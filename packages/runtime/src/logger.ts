@@ -19,7 +19,10 @@ export function createLogger(options: { service: string; level: string; destinat
     level: options.level,
     base: { service: options.service },
     timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label: string) => ({ level: label }), log: redact },
+    formatters: {
+      level: (label: string) => ({ level: label }),
+      log: (fields: Record<string, unknown>) => redact(fields),
+    },
     serializers: { error: describeError, err: describeError },
   }
   return pino(settings, options.destination ?? linesToStdout())
@@ -29,18 +32,24 @@ export function createLogger(options: { service: string; level: string; destinat
  * Withholds the members of `fields` that have the name of a secret, and those of the objects in it. A plain loop, because
  * pino's own redaction of wildcard paths costs more than the rest of the line (docs/performance.md).
  */
-function redact(fields: Record<string, unknown>): Record<string, unknown> {
+function redact(fields: Record<string, unknown>, depth = 0): Record<string, unknown> {
   let redacted: Record<string, unknown> | undefined
   for (const [name, value] of Object.entries(fields)) {
-    const shown = secretNames.has(name) ? '[redacted]' : isPlain(value) ? redact(value) : value
+    const shown = secretNames.has(name) ? '[redacted]' : isPlain(value) ? inside(value, depth) : value
     if (shown !== value) (redacted ??= { ...fields })[name] = shown
   }
   return redacted ?? fields
 }
 
-// What describeError leaves of an error holds no secret.
+/** Nothing of ours is nested deeper, and what refers to itself has no end. pino's serializers see the top only. */
+function inside(value: Record<string, unknown>, depth: number): unknown {
+  if (value instanceof Error) return depth === 0 ? value : describeError(value)
+  return depth < 3 ? redact(value, depth + 1) : '[too deep]'
+}
+
 const isPlain = (value: unknown): value is Record<string, unknown> =>
-  typeof value === 'object' && value !== null && !(value instanceof Error) && !Buffer.isBuffer(value)
+  typeof value === 'object' && value !== null && !Buffer.isBuffer(value)
+
 type ErrorDescription = { type: string; message: string; stack?: string; code?: string; cause?: ErrorDescription }
 
 /**

@@ -24,6 +24,14 @@ describe('a log line', () => {
     })
   })
 
+  test('ends although an object refers to itself, and describes an error inside one as any other', () => {
+    const data: Record<string, unknown> = { why: Object.assign(new Error('said'), { body: 'token' }) }
+    data.itself = data
+    const [line] = logged((log) => log.info({ data }, 'm'))
+    expect(line).toMatchObject({ data: { why: { type: 'Error', message: '(message withheld)' } } })
+    expect(JSON.stringify(line)).not.toMatch(/said|token/)
+  })
+
   test('does not change the object it was given', () => {
     const fields = { list: [1], answer: { code: 'c' } }
     logged((log) => log.info(fields, 'm'))

@@ -60,6 +60,7 @@ export function createServer({
   app.use(['/connections', '/auth/consent-spec'], needsKey)
   app.use(connectionsRouter(ports), dpopProofRouter(ports), consentSpecRouter(ports, settings))
   app.use(lifecycleRouter(ports, settings))
+  app.use('/connections', refuseUnknownRoute) // or the guard below would count the request again
 
   app.use(openRoutes({ ports, settings, config, health, metrics, log }))
 

@@ -147,15 +147,20 @@ describe('many entries', () => {
     await expect(ending.audit.append(entry())).rejects.toMatchObject({ reason: 'database_unavailable' })
   })
 
-  test('beyond what memory may hold are refused, not kept', async () => {
+  test('beyond what memory may hold are refused, not kept; what is kept is written, however late', async () => {
     const replica = stores.replica({ url: line.url })
+    const tenantId = 'flood'
     line.cut()
-    const appends = Array.from({ length: 20_005 }, () => replica.stores.audit.append(entry({ tenantId: 'flood' })))
-    const [last] = await Promise.allSettled(appends.slice(-1))
-    expect(last).toMatchObject({ status: 'rejected', reason: { reason: 'database_unavailable' } })
+    const appends = Array.from({ length: 20_005 }, () => replica.stores.audit.append(entry({ tenantId })))
+    const settled = Promise.allSettled(appends)
+    await expect(appends.at(-1)).rejects.toMatchObject({ reason: 'database_unavailable' })
     line.mend()
-    await Promise.allSettled(appends)
-    expect(await stores.audit.list({ ...everything, tenantId: 'flood', limit: 30_000 })).toHaveLength(20_000)
+    await settled
+    // On a machine whose disk stalls, callers have lost their patience by now: their entries are written all the same.
+    const written = async (): Promise<number> =>
+      (await stores.audit.list({ ...everything, tenantId, limit: 30_000 })).length
+    await eventually(async () => (await written()) >= 20_000)
+    expect(await written()).toBe(20_000)
   })
 })
 
