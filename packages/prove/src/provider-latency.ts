@@ -1,4 +1,4 @@
-import type { HoldPoint, LabProvider } from '@dromos/provider-lab'
+import type { HoldPoint, LabProvider } from 'dromos-lab'
 
 /** How long the provider thinks: uniform around the mean, half of it before it rotates and half after. */
 export type Latency = {

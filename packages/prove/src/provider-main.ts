@@ -1,4 +1,4 @@
-import { startProviderLab, type LabProvider, type LabSwitch } from '@dromos/provider-lab'
+import { startProviderLab, type LabProvider, type LabSwitch } from 'dromos-lab'
 import { keepLatency, type Latency } from './provider-latency.js'
 import { offer } from './rpc.js'
 

@@ -13,7 +13,7 @@ const rooms: readonly Room[] = [
   { folder: 'packages/contract/src', may: ['./', 'node:', '@grpc/proto-loader'] },
   { folder: 'packages/runtime/src', may: ['./', 'node:', '@dromos/contract', 'express', 'pino', 'prom-client'] },
   { folder: 'packages/provider-lab/src', may: ['./', 'node:'] },
-  { folder: 'packages/prove/src', may: ['./', 'node:', '@dromos/local', '@dromos/provider-lab', '@dromos/broker/vault', 'pg', 'undici'] },
+  { folder: 'packages/prove/src', may: ['./', 'node:', '@dromos/local', 'dromos-lab', '@dromos/broker/vault', 'pg', 'undici'] },
   { folder: 'bench/src', may: ['./', 'node:', '@dromos/local', '@dromos/prove', '@dromos/broker/vault', 'pg', 'undici'] },
   { folder: 'services/broker/src/domain', may: ['./', 'node:crypto', '@dromos/contract', 'zod', 'ajv', 'ajv-formats'] },
   { folder: 'services/broker/src/flows', may: ['./', 'node:crypto', '@dromos/contract', 'services/broker/src/domain'] },

@@ -1,4 +1,4 @@
-import { hostileSwitches, type LabProvider, type LabSwitch } from '@dromos/provider-lab'
+import { hostileSwitches, type LabProvider, type LabSwitch } from 'dromos-lab'
 import type { ProviderKind } from './providers.js'
 
 // Owns when providers misbehave. Does not own how: the lab's hostile preset.

@@ -1,4 +1,4 @@
-import { startProviderLab, type LabProvider, type ProviderLab } from '@dromos/provider-lab'
+import { startProviderLab, type LabProvider, type ProviderLab } from 'dromos-lab'
 import { offer } from '../rpc.js'
 import { misbehave, startOver } from './hostility.js'
 import { providerKinds } from './providers.js'

@@ -1,4 +1,4 @@
-import type { LabProviderOptions, LabSwitch } from '@dromos/provider-lab'
+import type { LabProviderOptions, LabSwitch } from 'dromos-lab'
 
 // Owns the providers of a run: the ways of real ones, as data. Does not own how they misbehave: hostile-lab-main.ts.
 

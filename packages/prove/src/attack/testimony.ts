@@ -1,4 +1,4 @@
-import type { JournalEntry, LabProvider } from '@dromos/provider-lab'
+import type { JournalEntry, LabProvider } from 'dromos-lab'
 
 // Owns what a provider can say about its client at the end: what it was shown twice, what it knows to be dead.
 

@@ -1,5 +1,5 @@
 import { Resolver } from 'node:dns/promises'
-import { type LabDns, type ProviderLab, startLabDns, startProviderLab } from '@dromos/provider-lab'
+import { type LabDns, type ProviderLab, startLabDns, startProviderLab } from 'dromos-lab'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { accepted, login, rejected } from '../conformance/outcome.js'
 import { type MoreProviders, startMoreProviders } from '../harness/more-providers.js'

@@ -1,5 +1,5 @@
 import { generateKeyPair, exportJWK, SignJWT } from 'jose'
-import type { LabSwitch } from '@dromos/provider-lab'
+import type { LabSwitch } from 'dromos-lab'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { accepted, login, rejected } from '../conformance/outcome.js'
 import { type AddedProviderOptions, type MoreProviders, startMoreProviders } from '../harness/more-providers.js'

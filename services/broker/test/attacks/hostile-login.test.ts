@@ -1,4 +1,4 @@
-import type { LabSwitch } from '@dromos/provider-lab'
+import type { LabSwitch } from 'dromos-lab'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { accepted, login, rejected } from '../conformance/outcome.js'
 import { type AddedProviderOptions, type MoreProviders, startMoreProviders } from '../harness/more-providers.js'

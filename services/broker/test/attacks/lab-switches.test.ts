@@ -1,7 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { catalogue, type LabSwitch } from '@dromos/provider-lab'
+import { catalogue, type LabSwitch } from 'dromos-lab'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { accepted, login, outcomeOf, refreshTokensPresented, rejected } from '../conformance/outcome.js'
 import { type AddedProviderOptions, type MoreProviders, startMoreProviders } from '../harness/more-providers.js'

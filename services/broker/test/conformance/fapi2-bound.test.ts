@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto'
-import type { LabSwitch } from '@dromos/provider-lab'
+import type { LabSwitch } from 'dromos-lab'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { type MoreProviders, startMoreProviders } from '../harness/more-providers.js'
 import { refreshOf } from '../harness/person.js'

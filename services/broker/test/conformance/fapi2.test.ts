@@ -1,4 +1,4 @@
-import type { LabSwitch } from '@dromos/provider-lab'
+import type { LabSwitch } from 'dromos-lab'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { type AddedProviderOptions, type MoreProviders, startMoreProviders } from '../harness/more-providers.js'
 import { approved, askForConsent, comeBack, connected, openLink, readTokenOf, refreshOf } from '../harness/person.js'

@@ -1,4 +1,4 @@
-import { type LabProviderOptions, type ProviderLab, startProviderLab } from '@dromos/provider-lab'
+import { type LabProviderOptions, type ProviderLab, startProviderLab } from 'dromos-lab'
 import type { TestBroker } from './test-broker.js'
 
 // Owns providers beside the broker's own, so that one broker serves many tests and no switch or cached key set of one

@@ -1,4 +1,4 @@
-import { type LabProvider, type ProviderLab, startProviderLab } from '@dromos/provider-lab'
+import { type LabProvider, type ProviderLab, startProviderLab } from 'dromos-lab'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { checkProfile } from '../../src/domain/check-profile.js'
 import type { StaticProvider } from '../../src/domain/provider.js'

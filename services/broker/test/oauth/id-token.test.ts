@@ -6,7 +6,7 @@ import {
   type LabSwitch,
   type ProviderLab,
   startProviderLab,
-} from '@dromos/provider-lab'
+} from 'dromos-lab'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type { Account } from '../../src/domain/connection.js'
 import type { OAuth } from '../../src/oauth/create-oauth.js'

@@ -1,5 +1,5 @@
 import { generateKeyPairSync, type createPublicKey } from 'node:crypto'
-import { type LabProvider, type ProviderLab, startProviderLab } from '@dromos/provider-lab'
+import { type LabProvider, type ProviderLab, startProviderLab } from 'dromos-lab'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from '@jest/globals'
 import { createKeySets, type KeySets } from '../../src/oauth/key-sets.js'
 import { createOutbound } from '../../src/oauth/outbound-fetch.js'

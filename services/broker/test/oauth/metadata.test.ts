@@ -1,4 +1,4 @@
-import { type LabProvider, type ProviderLab, startProviderLab } from '@dromos/provider-lab'
+import { type LabProvider, type ProviderLab, startProviderLab } from 'dromos-lab'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { wellKnownUrls } from '../../src/oauth/metadata.js'
 import { discovering, profileOf, shortLimits, testOAuth } from './oauth-lab.js'

@@ -1,4 +1,4 @@
-import { type LabProvider } from '@dromos/provider-lab'
+import { type LabProvider } from 'dromos-lab'
 import type { FlowSnapshot } from '../../src/domain/authorization-request.js'
 import { checkProfile } from '../../src/domain/check-profile.js'
 import type { Endpoints, OAuthProvider } from '../../src/domain/provider.js'

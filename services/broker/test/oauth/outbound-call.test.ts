@@ -1,4 +1,4 @@
-import { selfSigned } from '@dromos/provider-lab'
+import { selfSigned } from 'dromos-lab'
 import { afterEach, describe, expect, test } from '@jest/globals'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { gzipSync } from 'node:zlib'

@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process'
 import { promisify } from 'node:util'
-import { selfSigned as selfSignedCertificate } from '@dromos/provider-lab'
+import { selfSigned as selfSignedCertificate } from 'dromos-lab'
 import { expect, test } from '@jest/globals'
 import { startHttp, startHttps } from './raw-server.js'
 

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import { type LabProvider, type ProviderLab, startProviderLab } from '@dromos/provider-lab'
+import { type LabProvider, type ProviderLab, startProviderLab } from 'dromos-lab'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { profileOf, refresh, shortLimits, testOAuth } from './oauth-lab.js'
 

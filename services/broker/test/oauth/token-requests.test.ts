@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto'
-import { type LabProvider, type LabProviderOptions, type ProviderLab, startProviderLab } from '@dromos/provider-lab'
+import { type LabProvider, type LabProviderOptions, type ProviderLab, startProviderLab } from 'dromos-lab'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { importJWK, jwtVerify } from 'jose'
 import { consent, exchange, profileOf, redirectUri, refresh, secretsOf, testOAuth } from './oauth-lab.js'

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals'
-import type { LabSwitch } from '@dromos/provider-lab'
+import type { LabSwitch } from 'dromos-lab'
 import { approved, comeBack, connected, resultOf } from '../../harness/person.js'
 import type { TestBroker } from '../../harness/test-broker.js'
 import { eventually } from '../../postgres/eventually.js'
