@@ -25,5 +25,5 @@ if (process.argv.includes('--help')) {
 } else {
   await prepare()
   const { runBench } = await import('../dist/main.js')
-  process.exitCode = await runBench(process.argv.slice(2))
+  process.exitCode = await runBench(process.argv.slice(2), process.env)
 }

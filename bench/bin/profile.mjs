@@ -18,5 +18,9 @@ if (service !== 'broker' && service !== 'gateway') {
 } else {
   await prepare()
   const { runProfile } = await import('../dist/profile.js')
-  process.exitCode = await runProfile(service, [scenario, '--rounds', '1', '--json', '/dev/null', ...options])
+  process.exitCode = await runProfile(
+    service,
+    [scenario, '--rounds', '1', '--json', '/dev/null', ...options],
+    process.env,
+  )
 }

@@ -1,8 +1,8 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { cpus, tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import { explain, Problem } from '@dromos/local'
-import { createResources, printProgress, type Resources, startDatabaseServer } from '@dromos/prove'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { cpus } from 'node:os'
+import { dirname } from 'node:path'
+import type { Shell } from '@dromos/local'
+import { createResources, openRunDirectory, printProgress, type Resources, runInterruptible } from '@dromos/prove'
 import { markdownOf } from './markdown.js'
 import { type Options, readOptions } from './options.js'
 import { scenarios } from './registry.js'
@@ -13,48 +13,29 @@ import { printResult } from './show.js'
 // Does not own any scenario: scenarios/ does.
 
 /** Returns the exit status: 0 when every chosen scenario met its goals. */
-export async function runBench(argv: readonly string[]): Promise<number> {
-  const resources = createResources()
-  try {
+export function runBench(argv: readonly string[], shell: Shell): Promise<number> {
+  return runInterruptible(async (resources) => {
     const options = readOptions(argv)
     if (options.lists) {
       for (const { id, title, goal } of scenarios) process.stdout.write(`${id.padEnd(4)} ${title}\n     ${goal}\n`)
       return 0
     }
-    const interrupted = new Promise<never>((_, reject) => {
-      for (const signal of ['SIGINT', 'SIGTERM'] as const)
-        process.once(signal, () => reject(new Problem('interrupted')))
-    })
-    const results = await Promise.race([runAll(options, resources), interrupted])
+    const results = await runAll(options, shell, resources)
     if (options.markdown) process.stdout.write(`\n${markdownOf(results, describeRun(options, results))}`)
     return results.every(({ verdict }) => verdict === 'met') ? 0 : 1
-  } catch (error) {
-    process.stderr.write(`\n${explain(error)}\n`)
-    return 1
-  } finally {
-    await resources.endAll()
-    setTimeout(() => process.exit(), 1_000).unref()
-  }
+  })
 }
 
-async function runAll(options: Options, resources: Resources): Promise<BenchResult[]> {
-  const directory = mkdtempSync(join(tmpdir(), 'dromos-bench-'))
-  // PostgreSQL may run as another account, which must be able to pass through to its own directory inside.
-  chmodSync(directory, 0o711)
-  const logDirectory = join(directory, 'logs')
-  mkdirSync(logDirectory)
-  const server = await startDatabaseServer({ dataDir: join(directory, 'postgres'), durability: 'safe', log: () => {} })
-  resources.add(async () => {
-    await server.stop()
-    rmSync(directory, { recursive: true, force: true })
-  })
+async function runAll(options: Options, shell: Shell, resources: Resources): Promise<BenchResult[]> {
+  const { server, logDirectory, close } = await openRunDirectory('bench', 'safe')
+  resources.add(() => close('nothing'))
   const results: BenchResult[] = []
   for (const scenario of options.chosen) {
     process.stdout.write(`\n${scenario.id}  ${scenario.title}\n    goal: ${scenario.goal}\n`)
     const stage = createResources()
     resources.add(() => stage.endAll())
     const show = (line: string): void => printProgress(process.stdout, line)
-    const result = await runScenario(scenario, { ...options, server, logDirectory, resources: stage, show })
+    const result = await runScenario(scenario, { ...options, shell, server, logDirectory, resources: stage, show })
     results.push(result)
     printResult(process.stdout, result)
     writeResults(options, results)

@@ -9,6 +9,7 @@ import {
   gatewayService,
   type Ports,
   type Service,
+  type Shell,
   ServiceProcess,
 } from '@dromos/local'
 import { apiKey as operatorKey, type ProofDatabase } from '@dromos/prove'
@@ -51,7 +52,7 @@ export async function startPair(run: Run, changes: Changes = {}): Promise<Pair> 
   run.resources.add(() => database.close())
   const ports = await choosePorts()
   const encryptionKey = randomBytes(32).toString('base64')
-  const environment = settings(ports, encryptionKey, database.url, changes)
+  const environment = settings(run.shell, ports, encryptionKey, database.url, changes)
   const broker = await start(run, brokerService(ports, environment))
   const [agentKey, gatewayKey] = await Promise.all([
     createKey('bench-agent', 'agent', environment),
@@ -78,7 +79,7 @@ export async function startPair(run: Run, changes: Changes = {}): Promise<Pair> 
 }
 
 function startGateway(run: Run, ports: Ports, key: string, { gateway }: Changes): Promise<Watched & Started> {
-  const service = gatewayService(ports, key)
+  const service = gatewayService(run.shell, ports, key)
   return start(run, { ...service, environment: { ...service.environment, ...asInstalled, ...gateway } })
 }
 
@@ -91,10 +92,16 @@ export const processesOf = ({ gateway, broker, postgres }: Pair): Watched[] => [
 // What `npm start` sets for a developer's convenience is set back to what an installation has.
 const asInstalled = { NODE_ENV: 'production', LOG_LEVEL: 'info' }
 
-function settings(ports: Ports, encryptionKey: string, databaseUrl: string, changes: Changes): Environment {
+function settings(
+  shell: Shell,
+  ports: Ports,
+  encryptionKey: string,
+  databaseUrl: string,
+  changes: Changes,
+): Environment {
   const secrets = { encryptionKey, stateKey: randomBytes(32).toString('base64'), demoClientSecret: '' }
   return {
-    ...brokerEnvironment(ports, secrets, databaseUrl),
+    ...brokerEnvironment(shell, ports, secrets, databaseUrl),
     ...asInstalled,
     API_KEY: operatorKey,
     // One client is the whole load: what is measured is not its limit.

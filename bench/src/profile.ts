@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readFileSync, rmSync } from 'node:fs'
 import { dirname, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import type { Shell } from '@dromos/local'
 import { runBench } from './main.js'
 
 // Owns `npm run profile`: a scenario of the bench with a CPU profile of one service, and the table of what was on top.
@@ -9,11 +10,11 @@ const root = fileURLToPath(new URL('../../', import.meta.url))
 const shownFunctions = 40
 
 /** Returns the exit status: 0 when there is a profile, whatever the scenario's verdict. */
-export async function runProfile(service: string, argv: readonly string[]): Promise<number> {
+export async function runProfile(service: string, argv: readonly string[], shell: Shell): Promise<number> {
   const file = join(root, '.dromos', `profile-${service}.cpuprofile`)
   mkdirSync(dirname(file), { recursive: true })
   rmSync(file, { force: true })
-  await runBench([...argv, '--profile', service, '--profile-to', file])
+  await runBench([...argv, '--profile', service, '--profile-to', file], shell)
   if (!existsSync(file)) return 1 // the bench has said why
   const profile = JSON.parse(readFileSync(file, 'utf8')) as Profile
   process.stdout.write(`\n${topOf(profile, shownFunctions).join('\n')}\n\n${relative(root, file)}\n`)

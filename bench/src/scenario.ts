@@ -1,3 +1,4 @@
+import type { Shell } from '@dromos/local'
 import type { DatabaseServer, Finding, Remote, Resources } from '@dromos/prove'
 import type { LoadFunctions } from './load-main.js'
 import type { Side } from './side.js'
@@ -30,6 +31,8 @@ export type Run = {
   rows: number
   against: Against | undefined
   profile: Profiling | undefined
+  /** The environment of whoever started the command: services take over what npm start takes over. */
+  shell: Shell
   server: DatabaseServer
   load: Remote<LoadFunctions>
   /** Ended when the scenario is over. */

@@ -1,25 +1,14 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { startDatabaseServer, type DatabaseServer } from '@dromos/prove'
+import { openRunDirectory, type RunDirectory } from '@dromos/prove'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { markdownOf, runScenario, type Scenario, scenarios } from '../src/index.js'
 
 // Every scenario of docs/performance.md for a moment: that it measures something, not what. Times are not judged here.
 
-let server: DatabaseServer
-let directory: string
+let directory: RunDirectory
 beforeAll(async () => {
-  directory = mkdtempSync(join(tmpdir(), 'dromos-bench-test-'))
-  // PostgreSQL may run as another account, which must be able to pass through to its own directory inside.
-  chmodSync(directory, 0o711)
-  mkdirSync(join(directory, 'logs'))
-  server = await startDatabaseServer({ dataDir: join(directory, 'postgres'), durability: 'throwaway', log: () => {} })
+  directory = await openRunDirectory('bench-test', 'throwaway')
 }, 60_000)
-afterAll(async () => {
-  await server.stop()
-  rmSync(directory, { recursive: true, force: true })
-}, 60_000)
+afterAll(() => directory.close('nothing'), 60_000)
 
 const run = (scenario: Scenario) =>
   runScenario(scenario, {
@@ -29,8 +18,9 @@ const run = (scenario: Scenario) =>
     scale: 0.003,
     against: undefined,
     profile: undefined,
-    server,
-    logDirectory: join(directory, 'logs'),
+    shell: process.env,
+    server: directory.server,
+    logDirectory: directory.logDirectory,
     show: () => {},
   })
 

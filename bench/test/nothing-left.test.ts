@@ -38,7 +38,7 @@ describe.each(['SIGINT', 'SIGTERM', 'SIGKILL'] as const)('%s in the middle of a 
   testOnLinux(
     'leaves no server, no floor, no load and no database running',
     async () => {
-      const script = `const { runBench } = await import('${program}'); process.exitCode = await runBench(['P1', '--seconds', '30', '--rows', '10', '--json', '${join(directory, 'bench.json')}'])`
+      const script = `const { runBench } = await import('${program}'); process.exitCode = await runBench(['P1', '--seconds', '30', '--rows', '10', '--json', '${join(directory, 'bench.json')}'], process.env)`
       const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
         env: { ...process.env, TMPDIR: directory },
         stdio: ['ignore', 'pipe', 'inherit'],

@@ -11,5 +11,5 @@ if (process.argv.includes('--help')) {
 } else {
   await prepare()
   const { runDemo } = await import('../dist/demo.js')
-  process.exitCode = await runDemo('any-stack')
+  process.exitCode = await runDemo('any-stack', process.env)
 }

@@ -18,5 +18,5 @@ if (process.argv.includes('--help')) {
 } else {
   await prepare()
   const { runStart } = await import('../dist/start.js')
-  process.exitCode = await runStart(process.argv.slice(2))
+  process.exitCode = await runStart(process.argv.slice(2), process.env)
 }

@@ -10,7 +10,7 @@ import { walk } from './demo/walk.js'
 import { freePort } from './free-port.js'
 import { messageOf, printFailure, Problem } from './problem.js'
 import { createProgress, type Progress } from './stack/progress.js'
-import { CHECKOUT, type Ports } from './stack/services.js'
+import { CHECKOUT, type Ports, type Shell } from './stack/services.js'
 import { StackFiles, type DevFile } from './stack/stack-files.js'
 import { startStack } from './stack/stack.js'
 
@@ -21,7 +21,7 @@ type Target = { info: DevFile; logs: string; close(): Promise<void> }
 /**
  * Returns the exit status: 0 when every step worked over both edges. `any-stack` takes the one that npm start runs, if any.
  */
-export async function runDemo(where: 'any-stack' | 'own-stack'): Promise<number> {
+export async function runDemo(where: 'any-stack' | 'own-stack', shell: Shell): Promise<number> {
   const progress = createProgress(process.stdout)
   const interrupted = new AbortController()
   const interrupt = () => interrupted.abort(new Problem('interrupted'))
@@ -29,7 +29,7 @@ export async function runDemo(where: 'any-stack' | 'own-stack'): Promise<number>
   let target: Target | undefined
   try {
     const running = where === 'any-stack' ? await runningStack() : undefined
-    target = running ?? (await temporaryStack(progress, interrupted.signal))
+    target = running ?? (await temporaryStack(shell, progress, interrupted.signal))
     await Promise.race([walkBothEdges(target.info, progress), rejectOnAbort(interrupted.signal)])
     return 0
   } catch (error) {
@@ -70,7 +70,7 @@ async function runningStack(): Promise<Target | undefined> {
 }
 
 /** A whole stack on free ports with a throw-away database: it can run beside anything. Its logs stay. */
-async function temporaryStack(progress: Progress, signal: AbortSignal): Promise<Target> {
+async function temporaryStack(shell: Shell, progress: Progress, signal: AbortSignal): Promise<Target> {
   process.stdout.write('No stack is running: starting a temporary one on free ports\n')
   const directory = mkdtempSync(join(tmpdir(), 'dromos-demo-'))
   // PostgreSQL may run as another account, which must be able to pass through to its own directory inside.
@@ -79,7 +79,8 @@ async function temporaryStack(progress: Progress, signal: AbortSignal): Promise<
   const remove = () => rmSync(directory, { recursive: true, force: true })
   try {
     const ports = await freePorts()
-    const stack = await startStack({ files, ports, databaseUrl: undefined, durability: 'throwaway', progress, signal })
+    const plan = { shell, files, ports, databaseUrl: undefined, durability: 'throwaway', progress, signal } as const
+    const stack = await startStack(plan)
     return { info: stack.info, logs: files.logs, close: () => stack.stop().finally(remove) }
   } catch (error) {
     remove()

@@ -20,5 +20,6 @@ export {
   type Environment,
   type Ports,
   type Service,
+  type Shell,
 } from './stack/services.js'
 export { armWatchdog } from './watchdog.js'

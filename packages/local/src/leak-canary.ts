@@ -1,5 +1,6 @@
 import { appendFileSync } from 'node:fs'
 import pg from 'pg'
+import { currentTestRun } from './test-run.js'
 
 // Owns the search for secrets of a test run in every place where one could come out: what the provider lab mints, our own API
 // keys, states, id_tokens and the harness's encryption keys all have a shape that nothing else has. Finds are written to a
@@ -39,15 +40,15 @@ export const suiteOfCaller = (): string => /[\w./-]+\.test\.ts/.exec(new Error('
 
 /** Searches a text that secrets must not be in. Without a run of jest that asks for it, does nothing. */
 export function searchForLeaks(place: string, suite: string, text: string): void {
-  const report = process.env['DROMOS_LEAK_REPORT']
-  if (report === undefined) return
+  const { leakReport } = currentTestRun()
+  if (leakReport === undefined) return
   const search: Search = { place, suite, bytes: text.length, found: findLeaks(text) }
-  appendFileSync(report, `${JSON.stringify(search)}\n`)
+  appendFileSync(leakReport, `${JSON.stringify(search)}\n`)
 }
 
 /** Searches every column of every table. Digests and ciphertext pass; a secret in the clear, in text or in bytes, does not. */
 export async function searchDatabaseForLeaks(databaseUrl: string, suite: string): Promise<void> {
-  if (process.env['DROMOS_LEAK_REPORT'] === undefined) return
+  if (currentTestRun().leakReport === undefined) return
   const client = new pg.Client({ connectionString: databaseUrl, statement_timeout: 20_000 })
   client.on('error', () => {})
   try {

@@ -7,12 +7,12 @@ import { isAlive } from './postgres/postmaster.js'
 import { messageOf, printFailure, Problem } from './problem.js'
 import { announcement, firstConnection } from './stack/announce.js'
 import { createProgress } from './stack/progress.js'
-import { CHECKOUT, DEFAULT_PORTS, PORT_SETTINGS, type Ports } from './stack/services.js'
+import { CHECKOUT, DEFAULT_PORTS, PORT_SETTINGS, type Ports, type Shell } from './stack/services.js'
 import { StackFiles } from './stack/stack-files.js'
 import { startStack, type RunningStack } from './stack/stack.js'
 
 /** Runs until Ctrl-C, SIGTERM or the end of a part; returns the exit status. */
-export async function runStart(options: string[]): Promise<number> {
+export async function runStart(options: string[], shell: Shell): Promise<number> {
   const starting = new AbortController()
   const stopRequested = onStopRequest((count, stack) => {
     if (count === 1) starting.abort(new Problem('stopped'))
@@ -21,14 +21,15 @@ export async function runStart(options: string[]): Promise<number> {
     else process.exit(130)
   })
   try {
-    const ports = readPorts(options)
+    const ports = readPorts(options, shell)
     const files = new StackFiles(join(CHECKOUT, '.dromos'))
     await refuseSecondStart(files)
     process.stdout.write('Starting the local stack\n')
     const stack = await startStack({
+      shell,
       files,
       ports,
-      databaseUrl: process.env['DATABASE_URL'] || undefined,
+      databaseUrl: shell['DATABASE_URL'] || undefined,
       durability: 'safe',
       progress: createProgress(process.stdout),
       signal: starting.signal,
@@ -79,11 +80,11 @@ function onStopRequest(react: (count: number, stack: RunningStack | undefined) =
 }
 
 /** Flags first, then variables, then the defaults. Throws a Problem for anything that is not a port. */
-export function readPorts(options: string[]): Ports {
+export function readPorts(options: string[], shell: Shell): Ports {
   const flags = readFlags(options)
   const portOf = (name: keyof Ports): number => {
     const { flag, variable } = PORT_SETTINGS[name]
-    const text = flags[flag] ?? process.env[variable]
+    const text = flags[flag] ?? shell[variable]
     if (text === undefined || text === '') return DEFAULT_PORTS[name]
     const port = Number(text)
     if (Number.isInteger(port) && port > 0 && port < 65_536) return port

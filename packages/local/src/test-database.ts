@@ -3,6 +3,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import pg from 'pg'
 import { searchDatabaseForLeaks, suiteOfCaller } from './leak-canary.js'
 import { codeOf } from './problem.js'
+import { currentTestRun } from './test-run.js'
 
 /** A migrated, empty database of one suite. `drop` searches it for secrets in the clear (leak-canary.ts) and
  * ends sessions that are still open on it. */
@@ -14,8 +15,8 @@ export type TestDatabase = { url: string; drop(): Promise<void> }
  * @throws Error when the run was not started through jest's globalSetup (`npm test`).
  */
 export async function createTestDatabase(): Promise<TestDatabase> {
-  const templateUrl = process.env['DROMOS_TEST_DATABASE_URL']
-  if (templateUrl === undefined) throw new Error('DROMOS_TEST_DATABASE_URL is not set: run the tests with "npm test"')
+  const { templateUrl } = currentTestRun()
+  if (templateUrl === undefined) throw new Error('this run has no test database: run the tests with "npm test"')
   const template = decodeURIComponent(new URL(templateUrl).pathname.slice(1))
   const suite = suiteOfCaller()
   const name = `t_${randomBytes(8).toString('hex')}`

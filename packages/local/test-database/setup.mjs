@@ -11,7 +11,7 @@ const packageRoot = new URL('../', import.meta.url)
 export default async function setup() {
   buildIfStale()
   const { startTestCluster } = await import(new URL('dist/test-cluster.js', packageRoot).href)
-  const cluster = await startTestCluster(process.env.TEST_DATABASE_URL || undefined)
+  const cluster = await startTestCluster(process.env)
   if (cluster.warning !== undefined) console.warn(`\nWARNING: ${cluster.warning}`)
   process.env.DROMOS_TEST_DATABASE_URL = cluster.templateUrl
   process.env.DROMOS_LEAK_REPORT = join(mkdtempSync(join(tmpdir(), 'dromos-leaks-')), 'searches')

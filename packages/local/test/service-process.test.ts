@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { freePort } from '../src/free-port.js'
 import { ServiceProcess } from '../src/stack/service-process.js'
-import { DEFAULT_PORTS, identityProviderService, type Ports, type Service } from '../src/stack/services.js'
+import { DEFAULT_PORTS, identityProviderService, type Ports, type Service, type Shell } from '../src/stack/services.js'
 
 let directory: string
 const secrets = { encryptionKey: 'e', stateKey: 's', demoClientSecret: 'a-secret-of-the-test' }
@@ -27,9 +27,9 @@ function run(service: Service): ServiceProcess {
   return running
 }
 
-async function provider(): Promise<Service> {
+async function provider(shell: Shell = process.env): Promise<Service> {
   const ports: Ports = { ...DEFAULT_PORTS, provider: await freePort(undefined) }
-  return identityProviderService(ports, secrets, directory)
+  return identityProviderService(shell, ports, secrets, directory)
 }
 
 test('a service is ready once it answers, and gone once it is stopped', async () => {
@@ -61,6 +61,8 @@ test('a program that was never compiled is named', () => {
 })
 
 test('a service does not see what else is in the environment of whoever starts it', async () => {
-  process.env['ENCRYPTION_KEY_OF_SOMETHING_ELSE'] = 'x'
-  expect(Object.keys((await provider()).environment)).not.toContain('ENCRYPTION_KEY_OF_SOMETHING_ELSE')
+  const { environment } = await provider({ PATH: '/bin', DATABASE_URL: 'postgres://elsewhere', ENCRYPTION_KEY: 'x' })
+  expect(environment).toMatchObject({ PATH: '/bin' })
+  expect(environment).not.toHaveProperty('DATABASE_URL')
+  expect(environment).not.toHaveProperty('ENCRYPTION_KEY')
 })

@@ -6,7 +6,8 @@ import { tmpdir } from 'node:os'
 import { fileURLToPath } from 'node:url'
 
 const DEMO = new URL('../dist/demo.js', import.meta.url).href
-const PROGRAM = 'const { runDemo } = await import(process.argv[1]); process.exitCode = await runDemo("own-stack")'
+const PROGRAM =
+  'const { runDemo } = await import(process.argv[1]); process.exitCode = await runDemo("own-stack", process.env)'
 
 /** `npm run demo` without the compile step, on a stack of its own whatever else runs here. */
 async function runDemo(until: RegExp | undefined): Promise<{ code: number | null; printed: string }> {

@@ -1,22 +1,22 @@
-import { afterEach, expect, test } from '@jest/globals'
+import { expect, test } from '@jest/globals'
 import { createServer } from 'node:http'
 import { once } from 'node:events'
 import { freePort } from '../src/free-port.js'
 import { refuseBusyPorts } from '../src/stack/busy-ports.js'
 import { readPorts } from '../src/start.js'
 
-afterEach(() => {
-  delete process.env['PORT_HTTP']
-})
-
 test('a flag wins over a variable, and a variable over the default', () => {
-  process.env['PORT_HTTP'] = '7001'
-  expect(readPorts(['--port-grpc', '7002'])).toEqual({ broker: 8080, http: 7001, grpc: 7002, provider: 8085 })
-  expect(readPorts(['--port-http', '7003']).http).toBe(7003)
+  expect(readPorts(['--port-grpc', '7002'], { PORT_HTTP: '7001' })).toEqual({
+    broker: 8080,
+    http: 7001,
+    grpc: 7002,
+    provider: 8085,
+  })
+  expect(readPorts(['--port-http', '7003'], { PORT_HTTP: '7001' }).http).toBe(7003)
 })
 
 test.each(['0', '65536', 'web', '1.5'])('"%s" is not taken for a port', (text) => {
-  expect(() => readPorts(['--port-http', text])).toThrow(/is not a port \(--port-http or PORT_HTTP\)/)
+  expect(() => readPorts(['--port-http', text], {})).toThrow(/is not a port \(--port-http or PORT_HTTP\)/)
 })
 
 test('a busy port is named with the setting that changes it', async () => {

@@ -52,9 +52,9 @@ beforeAll(async () => {
   const files = new StackFiles(directory)
   const secrets = files.secrets()
   const [front, first, second] = [await ports(), await ports(), await ports()]
-  const environment = brokerEnvironment(front, secrets, database.url)
+  const environment = brokerEnvironment(process.env, front, secrets, database.url)
   files.saveBrokerEnvironment(environment)
-  await run(identityProviderService(front, secrets, files.identityProvider))
+  await run(identityProviderService(process.env, front, secrets, files.identityProvider))
   for (const each of [first, second])
     await run({
       ...brokerService(each, { ...environment, PORT: String(each.broker) }),
@@ -64,7 +64,8 @@ beforeAll(async () => {
   const keys = await ensureDeveloperKeys(urlsOf(front).broker, environment, files)
   await registerProvider(urlsOf(front).broker, keys.admin, demoProfile(front, secrets))
   gateways = [first, second].map((each) => ({ ...each, broker: front.broker }))
-  for (const each of gateways) await run({ ...gatewayService(each, keys.gateway), logName: `gateway-${each.http}` })
+  for (const each of gateways)
+    await run({ ...gatewayService(process.env, each, keys.gateway), logName: `gateway-${each.http}` })
   apiKey = keys.agent
   const { broker, gateway, grpc, issuer } = urlsOf(front)
   info = {

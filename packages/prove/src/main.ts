@@ -1,13 +1,14 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { cpus, tmpdir } from 'node:os'
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { cpus } from 'node:os'
 import { dirname, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { fileURLToPath } from 'node:url'
-import { explain, Problem } from '@dromos/local'
-import { startDatabaseServer } from './database.js'
+import { Problem } from '@dromos/local'
 import type { Proof } from './proof.js'
 import { proofs } from './registry.js'
-import { createResources } from './resources.js'
+import { createResources, type Resources } from './resources.js'
+import { openRunDirectory } from './run-directory.js'
+import { runInterruptible } from './run-interruptible.js'
 import { type ProofResult, runProof } from './run-proof.js'
 import { printProgress, printResult } from './show.js'
 
@@ -19,44 +20,25 @@ const root = fileURLToPath(new URL('../../../', import.meta.url))
 type Options = { chosen: readonly Proof[]; scale: number; json: string; lists: boolean }
 
 /** Returns the exit status: 0 when every chosen proof met its goal. */
-export async function runProve(argv: string[]): Promise<number> {
-  const resources = createResources()
-  try {
+export function runProve(argv: string[]): Promise<number> {
+  return runInterruptible(async (resources) => {
     const options = readOptions(argv)
     if (options.lists) {
       for (const { id, title, goal } of proofs) process.stdout.write(`${id.padEnd(4)} ${title}\n     ${goal}\n`)
       return 0
     }
-    const interrupted = new Promise<never>((_, reject) => {
-      for (const signal of ['SIGINT', 'SIGTERM'] as const)
-        process.once(signal, () => reject(new Problem('interrupted')))
-    })
-    const results = await Promise.race([runAll(options, resources), interrupted])
+    const results = await runAll(options, resources)
     return results.every(({ verdict }) => verdict === 'met') ? 0 : 1
-  } catch (error) {
-    process.stderr.write(`\n${explain(error)}\n`)
-    return 1
-  } finally {
-    await resources.endAll()
-    setTimeout(() => process.exit(), 1_000).unref()
-  }
+  })
 }
 
-async function runAll(options: Options, resources: ReturnType<typeof createResources>): Promise<ProofResult[]> {
-  const directory = mkdtempSync(join(tmpdir(), 'dromos-prove-'))
-  // PostgreSQL may run as another account, which must be able to pass through to its own directory inside.
-  chmodSync(directory, 0o711)
-  const logDirectory = join(directory, 'logs')
-  mkdirSync(logDirectory)
-  const dataDir = join(directory, 'postgres')
-  const server = await startDatabaseServer({ dataDir, durability: 'safe', log: () => {} })
+async function runAll(options: Options, resources: Resources): Promise<ProofResult[]> {
+  const { server, logDirectory, close } = await openRunDirectory('prove', 'safe')
   const results: ProofResult[] = []
   resources.add(async () => {
-    await server.stop()
-    rmSync(dataDir, { recursive: true, force: true })
-    if (results.some(({ verdict }) => verdict === 'missed'))
-      process.stdout.write(`The brokers' logs are in ${logDirectory}\n`)
-    else rmSync(directory, { recursive: true, force: true })
+    const isMissed = results.some(({ verdict }) => verdict === 'missed')
+    await close(isMissed ? 'logs' : 'nothing')
+    if (isMissed) process.stdout.write(`The brokers' logs are in ${logDirectory}\n`)
   })
   for (const proof of options.chosen) {
     process.stdout.write(`\n${proof.id}  ${proof.title}\n    goal: ${proof.goal}\n`)

@@ -1,20 +1,13 @@
-import { chmodSync, mkdtempSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { type DatabaseServer, proofs, runProof, startDatabaseServer } from '../src/index.js'
+import { openRunDirectory, proofs, type RunDirectory, runProof } from '../src/index.js'
 
 // The proofs of docs/reliability.md at a small scale: real processes and real faults, in seconds. Times are not judged here.
 
-let server: DatabaseServer
-let directory: string
+let directory: RunDirectory
 beforeAll(async () => {
-  directory = mkdtempSync(join(tmpdir(), 'dromos-prove-test-'))
-  // PostgreSQL may run as another account, which must be able to pass through to its own directory inside.
-  chmodSync(directory, 0o711)
-  server = await startDatabaseServer({ dataDir: directory, durability: 'throwaway', log: () => {} })
+  directory = await openRunDirectory('prove-test', 'throwaway')
 }, 60_000)
-afterAll(() => server.stop(), 60_000)
+afterAll(() => directory.close('nothing'), 60_000)
 
 const scales: [id: string, scale: number][] = [
   ['R1', 0.01],
@@ -30,7 +23,8 @@ describe('npm run prove, scaled down', () => {
     async (id, scale) => {
       const proof = proofs.find((each) => each.id === id)
       if (proof === undefined) throw new Error(`no proof ${id}`)
-      const { error, findings } = await runProof(proof, { server, scale, logDirectory: directory, progress: () => {} })
+      const { server, logDirectory } = directory
+      const { error, findings } = await runProof(proof, { server, scale, logDirectory, progress: () => {} })
       expect({ error, missed: findings.filter(({ isMet }) => isMet === false) }).toEqual({
         error: undefined,
         missed: [],

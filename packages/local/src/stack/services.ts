@@ -23,6 +23,9 @@ export const PORT_SETTINGS = {
 
 export type Environment = Record<string, string>
 
+/** The environment of whoever starts the stack. */
+export type Shell = Readonly<Record<string, string | undefined>>
+
 /** A long-running program of ours. `readyUrl` answers 200 once it can work. */
 export type Service = { name: string; logName: string; program: string; environment: Environment; readyUrl: string }
 
@@ -39,9 +42,9 @@ export const urlsOf = (ports: Ports) => ({
 })
 
 /** The broker's environment: also that of its migrate and admin commands. */
-export function brokerEnvironment(ports: Ports, secrets: StackSecrets, databaseUrl: string): Environment {
+export function brokerEnvironment(shell: Shell, ports: Ports, secrets: StackSecrets, databaseUrl: string): Environment {
   return {
-    ...inherited(),
+    ...inherited(shell),
     NODE_ENV: 'development',
     PORT: String(ports.broker),
     BASE_URL: urlsOf(ports).broker,
@@ -55,7 +58,7 @@ export function brokerEnvironment(ports: Ports, secrets: StackSecrets, databaseU
     EGRESS_ALLOW_PRIVATE_NETWORKS: '127.0.0.0/8,::1/128',
     // Below the time that service-process.ts gives it before SIGKILL.
     DRAIN_DEADLINE_MS: '15000',
-    LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'warn',
+    LOG_LEVEL: shell['LOG_LEVEL'] ?? 'warn',
   }
 }
 
@@ -65,27 +68,27 @@ export function brokerService(ports: Ports, environment: Environment): Service {
 }
 
 /** `gatewayKey` is the gateway's own identity at the broker: it may speak for callers and do nothing else. */
-export function gatewayService(ports: Ports, gatewayKey: string): Service {
+export function gatewayService(shell: Shell, ports: Ports, gatewayKey: string): Service {
   return {
     name: 'gateway',
     logName: 'gateway',
     program: join(CHECKOUT, 'services', 'gateway', 'dist', 'main.js'),
     readyUrl: `${urlsOf(ports).gateway}/readyz`,
     environment: {
-      ...inherited(),
+      ...inherited(shell),
       NODE_ENV: 'development',
       PORT_HTTP: String(ports.http),
       PORT_GRPC: String(ports.grpc),
       BROKER_BASE_URL: urlsOf(ports).broker,
       BROKER_API_KEY: gatewayKey,
-      LOG_LEVEL: process.env['LOG_LEVEL'] ?? 'warn',
+      LOG_LEVEL: shell['LOG_LEVEL'] ?? 'warn',
     },
   }
 }
 
 export const DEMO_CLIENT_ID = 'dromos-local'
 
-export function identityProviderService(ports: Ports, secrets: StackSecrets, stateDir: string): Service {
+export function identityProviderService(shell: Shell, ports: Ports, secrets: StackSecrets, stateDir: string): Service {
   const { broker, issuer } = urlsOf(ports)
   return {
     name: 'demo identity provider',
@@ -93,7 +96,7 @@ export function identityProviderService(ports: Ports, secrets: StackSecrets, sta
     program: join(CHECKOUT, 'packages', 'local', 'dist', 'identity-provider', 'main.js'),
     readyUrl: `${issuer}/.well-known/openid-configuration`,
     environment: {
-      ...inherited(),
+      ...inherited(shell),
       PORT: String(ports.provider),
       ISSUER: issuer,
       CLIENT_ID: DEMO_CLIENT_ID,
@@ -133,10 +136,10 @@ export function createKeyCommand(client: string, role: KeyRole): string[] {
 // What a developer's shell happens to hold (PORT, DATABASE_URL, proxies) must not change how the stack behaves.
 const INHERITED = ['PATH', 'HOME', 'TMPDIR', 'TZ', 'LANG', 'NODE_OPTIONS', 'NODE_EXTRA_CA_CERTS', 'SystemRoot', 'TEMP']
 
-function inherited(): Environment {
+function inherited(shell: Shell): Environment {
   return Object.fromEntries(
     INHERITED.flatMap((name) => {
-      const value = process.env[name]
+      const value = shell[name]
       return value === undefined ? [] : [[name, value]]
     }),
   )

@@ -5,10 +5,11 @@ import { ensureDeveloperKeys, registerProvider } from './broker-api.js'
 import type { Progress } from './progress.js'
 import { runCommand, ServiceProcess } from './service-process.js'
 import { brokerEnvironment, brokerService, demoProfile, DEMO_CLIENT_ID, gatewayService } from './services.js'
-import { identityProviderService, MIGRATE_PROGRAM, urlsOf, type Ports, type Service } from './services.js'
+import { identityProviderService, MIGRATE_PROGRAM, urlsOf, type Ports, type Service, type Shell } from './services.js'
 import type { DevFile, StackFiles } from './stack-files.js'
 
 export type StackPlan = {
+  shell: Shell
   files: StackFiles
   ports: Ports
   /** A PostgreSQL server to use instead of the embedded one. */
@@ -51,11 +52,11 @@ export async function startStack(plan: StackPlan): Promise<RunningStack> {
 }
 
 async function startParts(plan: StackPlan, parts: Part[]): Promise<DevFile> {
-  const { files, ports, progress, signal } = plan
+  const { shell, files, ports, progress, signal } = plan
   const secrets = files.secrets()
   const urls = urlsOf(ports)
   const databaseUrl = plan.databaseUrl ?? (await startDatabase(plan, parts))
-  const environment = brokerEnvironment(ports, secrets, databaseUrl)
+  const environment = brokerEnvironment(shell, ports, secrets, databaseUrl)
   files.saveBrokerEnvironment(environment)
   await progress.step('migrations', () => runCommand('the migration', MIGRATE_PROGRAM, [], environment))
 
@@ -69,11 +70,11 @@ async function startParts(plan: StackPlan, parts: Part[]): Promise<DevFile> {
       () => url,
     )
   }
-  await serve(identityProviderService(ports, secrets, files.identityProvider), urls.issuer)
+  await serve(identityProviderService(shell, ports, secrets, files.identityProvider), urls.issuer)
   await serve(brokerService(ports, environment), urls.broker)
   const keys = await progress.step('developer keys', () => ensureDeveloperKeys(urls.broker, environment, files))
   await progress.step('provider "demo"', () => registerProvider(urls.broker, keys.admin, demoProfile(ports, secrets)))
-  await serve(gatewayService(ports, keys.gateway), `${urls.gateway}  gRPC ${urls.grpc}`)
+  await serve(gatewayService(shell, ports, keys.gateway), `${urls.gateway}  gRPC ${urls.grpc}`)
   return {
     broker: { url: urls.broker },
     gateway: { url: urls.gateway, grpc: urls.grpc },

@@ -66,6 +66,9 @@ const allSources = [
   join(root, 'bench', 'src'),
 ].flatMap(sourceFiles)
 
+const filesThat = (pattern: RegExp): string[] =>
+  allSources.filter((file) => pattern.test(readFileSync(file, 'utf8'))).map((file) => relative(root, file))
+
 describe('the house', () => {
   test.each(rooms)('$folder imports only what its room allows', (room) => {
     const trespasses = sourceFiles(join(root, room.folder)).flatMap((file) =>
@@ -97,15 +100,15 @@ describe('the house', () => {
     expect(strays.map((file) => relative(root, file))).toEqual([])
   })
 
-  test('only main files and commands touch process.*', () => {
-    const mayTouch = /\/(main|migrate|admin|[a-z-]+-main)\.ts$|^packages\/(runtime|local|provider-lab)\//
-    const strays = allSources
-      .map((file) => relative(root, file))
-      .filter(
-        (file) =>
-          !mayTouch.test(file) && /\bprocess\.(env|exit|on|argv)\b/.test(readFileSync(join(root, file), 'utf8')),
-      )
-    expect(strays).toEqual([])
+  // Commands are the compiled mains and packages/*/bin; what runs below them is handed its environment.
+  test('only commands read the environment and the arguments', () => {
+    const mayRead = /\/(main|migrate|admin|[a-z-]+-main)\.ts$|^packages\/local\/src\/test-run\.ts$/
+    expect(filesThat(/\bprocess\.(env|argv)\b/).filter((file) => !mayRead.test(file))).toEqual([])
+  })
+
+  test('only commands and their frames end the process or listen to its signals', () => {
+    const mayEnd = /\/(main|run-interruptible)\.ts$|^packages\/(runtime\/src|local\/src\/(start|demo)\.ts$)/
+    expect(filesThat(/\bprocess\.(exit|on|once)\b/).filter((file) => !mayEnd.test(file))).toEqual([])
   })
 
   test('imports make no circles', () => {

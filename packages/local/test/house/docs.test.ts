@@ -79,8 +79,8 @@ describe('docs/configuration.md', () => {
     const ports = DEFAULT_PORTS
     const secrets = { encryptionKey: 'e', stateKey: 's', demoClientSecret: 'c' }
     const set = {
-      broker: Object.keys(brokerEnvironment(ports, secrets, 'postgres://localhost/dromos')),
-      gateway: Object.keys(gatewayService(ports, 'key').environment),
+      broker: Object.keys(brokerEnvironment({}, ports, secrets, 'postgres://localhost/dromos')),
+      gateway: Object.keys(gatewayService({}, ports, 'key').environment),
     }
     const inCode = Object.entries(set).flatMap(([service, names]) => {
       const known: readonly string[] = service === 'broker' ? broker.configNames : gateway.configNames

@@ -1,11 +1,11 @@
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
+import { mkdirSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { fileURLToPath } from 'node:url'
-import { explain, Problem } from '@dromos/local'
-import { startDatabaseServer } from '../database.js'
+import { Problem } from '@dromos/local'
 import { createResources, type Resources } from '../resources.js'
+import { openRunDirectory } from '../run-directory.js'
+import { runInterruptible } from '../run-interruptible.js'
 import { printProgress } from '../show.js'
 import { attackers } from './attackers/all.js'
 import { type AttackOptions, type AttackReport, isClean, runAttack } from './attack.js'
@@ -19,52 +19,32 @@ const root = fileURLToPath(new URL('../../../../', import.meta.url))
 type Options = Pick<AttackOptions, 'seconds' | 'seed' | 'scale' | 'strikes'> & { json: string; lists: boolean }
 
 /** Returns the exit status: 0 when nothing was violated. */
-export async function runAttackCommand(argv: string[]): Promise<number> {
-  const resources = createResources()
-  try {
+export function runAttackCommand(argv: string[]): Promise<number> {
+  return runInterruptible(async (resources) => {
     const options = readOptions(argv)
     if (options.lists) {
       for (const { tries } of attackers) process.stdout.write(`attack    ${tries}\n`)
       for (const { name } of providerKinds) process.stdout.write(`provider  ${name}\n`)
       return 0
     }
-    const interrupted = new Promise<never>((_, reject) => {
-      for (const signal of ['SIGINT', 'SIGTERM'] as const)
-        process.once(signal, () => reject(new Problem('interrupted')))
-    })
-    const report = await Promise.race([attackOnce(options, resources), interrupted])
+    const report = await attackOnce(options, resources)
     return isClean(report) ? 0 : 1
-  } catch (error) {
-    process.stderr.write(`\n${explain(error)}\n`)
-    return 1
-  } finally {
-    await resources.endAll()
-    setTimeout(() => process.exit(), 1_000).unref()
-  }
+  })
 }
 
 async function attackOnce(options: Options, resources: Resources): Promise<AttackReport> {
-  const directory = mkdtempSync(join(tmpdir(), 'dromos-attack-'))
-  // PostgreSQL may run as another account, which must be able to pass through to its own directory inside.
-  chmodSync(directory, 0o711)
-  const logDirectory = join(directory, 'logs')
-  mkdirSync(logDirectory)
-  const dataDir = join(directory, 'postgres')
-  const server = await startDatabaseServer({ dataDir, durability: 'throwaway', log: () => {} })
-  let isKept = false
-  resources.add(async () => {
-    await server.stop()
-    rmSync(isKept ? dataDir : directory, { recursive: true, force: true })
-  })
+  const { server, logDirectory, close } = await openRunDirectory('attack', 'throwaway')
+  let kept: 'nothing' | 'logs' = 'nothing'
+  resources.add(() => close(kept))
   const cast = createResources()
   resources.add(() => cast.endAll())
   const progress = (line: string): void => printProgress(process.stdout, line)
   const report = await runAttack({ ...options, server, logDirectory, progress, resources: cast })
   mkdirSync(dirname(options.json), { recursive: true })
   writeFileSync(options.json, `${JSON.stringify(report, undefined, 2)}\n`)
-  isKept = !isClean(report)
+  if (!isClean(report)) kept = 'logs'
   process.stdout.write(`\n${[...linesOf(report)].join('\n')}\n`)
-  process.stdout.write(isKept ? `violated; the logs are in ${logDirectory}\n` : 'no violation\n')
+  process.stdout.write(isClean(report) ? 'no violation\n' : `violated; the logs are in ${logDirectory}\n`)
   return report
 }
 
