@@ -41,8 +41,8 @@ function remembering(judge: (address: string) => boolean): (address: string) => 
 
 /**
  * The caller's address: the socket's own, unless that is a trusted proxy; then the right-most hop of `X-Forwarded-For`
- * that is none. Everything left of it was written by strangers. A hop that is no address ends the walk, so that a made-up
- * header can hide a caller behind the proxy but never lend it another address.
+ * that is none. Everything left of it was written by strangers. Empty when a hop on the way there is no address: who calls
+ * is then unknown, in no network, and a proxy that hides its callers does not lend them its own address.
  */
 export function clientAddress(
   socketAddress: string | undefined,
@@ -50,20 +50,27 @@ export function clientAddress(
   trusted: Networks,
 ): string {
   let address = plainAddress(socketAddress ?? '')
-  if (!trusted.contains(address)) return address
-  const hops = (forwardedFor ?? '').split(',')
-  while (trusted.contains(address) && hops.length > 0) {
-    const hop = plainAddress((hops.pop() ?? '').trim())
-    if (isIP(hop) === 0) break
-    address = hop
-  }
+  if (!forwardedFor) return address
+  const hops = forwardedFor.split(',')
+  while (trusted.contains(address) && hops.length > 0) address = hopAddress((hops.pop() ?? '').trim())
   return address
 }
 
-// A server that listens on `::` sees IPv4 callers as `::ffff:192.0.2.1` (RFC 4291 section 2.5.5.2).
+// RFC 7239 section 6, which proxies follow in X-Forwarded-For too: a port may stand behind the address, IPv6 is then in brackets.
+const addressWithPort = /^(?:\[([\da-f:.]{2,45}(?:%[\w.-]{1,32})?)\]|([\d.]{7,15}))(?::\d{1,5})?$/i
+
+/** The address of a hop; empty when it holds none (`unknown`, `_hidden`, garbage). */
+function hopAddress(hop: string): string {
+  const [, bracketed, dotted] = addressWithPort.exec(hop) ?? []
+  const address = bracketed ?? dotted ?? hop
+  return isIP(address) === 0 ? '' : plainAddress(address)
+}
+
+// A server that listens on `::` sees IPv4 callers as `::ffff:192.0.2.1` (RFC 4291 section 2.5.5.2). A zone id (RFC 4007
+// section 11) means something only on the host that wrote it.
 function plainAddress(address: string): string {
   const mapped = /^::ffff:(\d{1,3}(?:\.\d{1,3}){3})$/i.exec(address)?.[1]
-  return mapped ?? address
+  return mapped ?? address.replace(/%.*$/, '')
 }
 
 function familyOf(address: string): 'ipv4' | 'ipv6' | undefined {

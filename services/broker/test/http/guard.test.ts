@@ -234,6 +234,10 @@ describe('the network allowlist', () => {
     ['a list of them', { 'X-Forwarded-For': '198.51.100.9, 198.51.100.10' }],
     ['no address at all', { 'X-Forwarded-For': 'unknown', 'X-Real-IP': '8.8.8.8' }],
     ['Forwarded', { Forwarded: 'for=198.51.100.9' }],
+    ['a thousand of them', { 'X-Forwarded-For': Array.from({ length: 1_000 }, () => '198.51.100.9').join() }],
+    ['a port', { 'X-Forwarded-For': '198.51.100.9:443' }],
+    ['IPv6-mapped', { 'X-Forwarded-For': '::ffff:198.51.100.9', 'X-Real-IP': '[::ffff:198.51.100.9]:443' }],
+    ['the names other servers use', { 'CF-Connecting-IP': '198.51.100.9', 'X-Client-IP': '198.51.100.9' }],
   ])('a caller outside stays outside, with %s (fault 6) (A61)', async (_name, headers) => {
     const { get } = await guarded([record], { allowedCidrs: ['198.51.100.0/24'] })
     expect(await get({ ...key, ...headers })).toMatchObject({ status: 403, error: 'access_denied' })
@@ -251,7 +255,19 @@ describe('the network allowlist', () => {
     })
     expect(await hops('198.51.100.9, 192.0.2.1, 10.1.2.3')).toMatchObject({ status: 403 })
     expect(await hops('198.51.100.9, unknown')).toMatchObject({ status: 403 })
+    expect(await hops('192.0.2.1, [::ffff:198.51.100.9]:443')).toMatchObject({ status: 200 })
+    const thousand = (first: string) => hops([first, ...Array.from({ length: 999 }, () => '10.1.2.3')].join())
+    expect(await thousand('198.51.100.9')).toMatchObject({ status: 200 })
+    expect(await thousand('192.0.2.1')).toMatchObject({ status: 403 })
   })
+
+  test('a trusted proxy that stands in an allowed network does not lend its address to callers it hides (A61)', async () => {
+    const networks = ['127.0.0.0/8']
+    const { get } = await guarded([record], { allowedCidrs: networks, trustedProxies: networks })
+    expect(await get(key)).toMatchObject({ status: 200 })
+    for (const hop of ['unknown', '_hidden', '192.0.2.1', '192.0.2.1:443', '[2001:db8::5]:443', 'garbage', '127.0.0.1, unknown'])
+      expect(await get({ ...key, 'X-Forwarded-For': hop })).toMatchObject({ status: 403, error: 'access_denied' })
+  }) // prettier-ignore
 
   test('an outsider learns nothing about keys', async () => {
     const { get, lookups } = await guarded([record], { allowedCidrs: ['198.51.100.0/24'] })
