@@ -43,12 +43,15 @@ export function prepareRead<Row extends QueryResultRow>(
 // No text of PostgreSQL holds a NUL.
 const nameOf = (keys: readonly string[]): string => keys.join('\0')
 
-/** The statement for many keys at once; `position` says which, counted from 1. */
+/**
+ * The statement for many keys at once; `position` says which, counted from 1. Hidden in a subquery, the arrays are of unknown
+ * length whoever plans: else PostgreSQL would find a plan for just this length better, and plan each statement anew.
+ */
 function together(sql: string, parts: readonly string[]): string {
   const names = parts.map((part) => `key${part.slice(1)}`)
   const one = parts.reduce((text, part, index) => text.replaceAll(part, `wanted.${names[index]}`), sql)
   return `
   select wanted.position::int as position, found.*
-  from unnest(${parts.map((part) => `${part}::text[]`).join(', ')}) with ordinality as wanted (${names.join(', ')}, position)
+  from unnest(${parts.map((part) => `(select ${part}::text[])`).join(', ')}) with ordinality as wanted (${names.join(', ')}, position)
   cross join lateral (${one}) as found`
 }

@@ -26,13 +26,15 @@ type Columns = {
 
 // The row locks live for milliseconds; what is held over the refresh is the claim. A claimer that dies leaves rows that can be
 // claimed again by themselves: those in doubt soon, for the sake of a short grace. The due time stays as it is, so no index is
-// written; rows of busy providers are passed over inside the index. The time is hidden from the planner, which otherwise believes
-// that few rows are due and sorts them: only a scan in the order of the index marks the entries of former versions as dead, and
-// without that every claim would read those of all refreshes since the last vacuum.
+// written. The time is hidden from the planner, which otherwise believes that few rows are due and sorts them: only a scan in the
+// order of the index marks the entries of former versions as dead, and without that every claim would read those of all refreshes
+// since the last vacuum. Busy providers are hidden in a `case`: of one that has most rows the planner knows that hardly any are
+// left, and reads the whole table for them, a million rows in a second (measured).
 const claimStatement = `
   with due as (
     select ctid as place from connections
-    where status = 'active' and next_refresh_at <= (select :now::timestamptz) and provider_id <> all (:busyProviders::uuid[])
+    where status = 'active' and next_refresh_at <= (select :now::timestamptz)
+      and case when provider_id = any (:busyProviders::uuid[]) then false else true end
       and (claimed_until is null or claimed_until <= :now) and (lease_until is null or lease_until <= now())
     order by next_refresh_at limit :limit
     for update skip locked

@@ -42,3 +42,12 @@ test('a session that ended is no failure of a read', async () => {
     expect(await read('a', '7')).toMatchObject({ n: 7 })
   }
 })
+
+test('PostgreSQL makes no new plan for each read', async () => {
+  const read = prepareRead<Thing>(stores.database, 'planned', sql)
+  for (let n = 0; n < 20; n++) await read('a', String(n))
+  const { rows } = await stores.database.reader.query<{ custom_plans: string }>(
+    `select custom_plans from pg_prepared_statements where name = 'planned'`,
+  )
+  expect(rows.map((row) => Number(row.custom_plans))).toEqual([5]) // with so many it compares before it keeps one
+})

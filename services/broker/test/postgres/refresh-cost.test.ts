@@ -45,11 +45,17 @@ const given = async (count: number, dueAt: string, providerId: string): Promise<
 
 const now = new Date('2026-01-01T12:00:00Z')
 const heldUntil = new Date('2026-01-01T12:01:00Z')
-const claim = ({ schedule }: Stores) => schedule.claim({ now, heldUntil, limit: 25, busyProviders: [] })
+const claim = ({ schedule }: Stores, busyProviders: string[] = []) =>
+  schedule.claim({ now, heldUntil, limit: 25, busyProviders })
 
-test('claims read the connections that are due, not all that were refreshed since the last vacuum', async () => {
+test.each([
+  ['none is busy', 1_000],
+  ['the provider of nearly all rows is busy', 980],
+])('claims read what is due, not all that was refreshed since the last vacuum: %s', async (_, claimable) => {
   const providerId = await givenProvider(stores)
-  await given(10_000, '2026-06-01', providerId)
+  const isBusy = claimable === 980
+  const greatProviderId = isBusy ? await givenProvider(stores) : providerId
+  await given(10_000, '2026-06-01', greatProviderId)
   await stores.sql(`update connections set next_refresh_at = '2026-01-01'
                     where id in (select id from connections order by random() limit 20)`) // prettier-ignore
   await stores.sql('analyze connections') // from now on PostgreSQL believes that so few are due that it could sort them
@@ -58,14 +64,15 @@ test('claims read the connections that are due, not all that were refreshed sinc
   const { entries } = await counted<'entries'>(
     `select idx_tup_read as entries from pg_stat_user_indexes where indexrelname = 'connections_due'`,
     async (own) => {
-      for (let rows = await claim(own); rows.length > 0; rows = await claim(own)) {
+      const claimNext = () => claim(own, isBusy ? [greatProviderId] : [])
+      for (let rows = await claimNext(); rows.length > 0; rows = await claimNext()) {
         claimed += rows.length
         const refreshed = rows.map(({ key }) => key.connectionId)
         await stores.sql(`update connections set next_refresh_at = '2026-05-31' where id = any($1)`, [refreshed])
       }
     },
   )
-  expect(claimed).toBe(1_000)
+  expect(claimed).toBe(claimable)
   expect(entries).toBeLessThan(4_000)
 })
 
