@@ -2,7 +2,8 @@ import type { ConnectionReason, ConnectionStatus } from '../domain/connection.js
 import type { Activation, ActivationTarget, ConnectionStore, ConsentOf } from '../flows/ports/connections.js'
 import { consentPatienceMs, persist } from './commit-lane.js'
 import type { Database } from './database.js'
-import { prepareStatement } from './prepare-statement.js'
+import { prepareWrite, toHex, toWanted, wantedKey } from './prepare-write.js'
+import { prepareRead } from './prepared-read.js'
 import { keyBindings, query } from './query.js'
 import { toDate } from './view-columns.js'
 
@@ -11,29 +12,18 @@ import { toDate } from './view-columns.js'
 // A request ends once, and a disconnect ends those that began before it, also one whose code is being exchanged right now.
 // A first consent fills a connection that waits for it; only a reconnect, asked for by a caller, wakes one that has ended.
 // One that is to be completed is taken with its code and no other way, whatever the flows do (A5).
-const mayEnd = `r.finished_at is null and c.status <> 'revoking' and (c.status = 'pending' or r.intent <> 'connect')
+const mayEnd = (codeDigest: string): string => `
+  r.finished_at is null and c.status <> 'revoking' and (c.status = 'pending' or r.intent <> 'connect')
   and (c.disconnected_at is null or c.disconnected_at < r.created_at)
-  and case when r.completion_challenge is null then :codeDigest::bytea is null
-           else r.connect_code_digest = :codeDigest and r.connect_code_expires_at > now() end`
+  and case when r.completion_challenge is null then ${codeDigest} is null
+           else r.connect_code_digest = ${codeDigest} and r.connect_code_expires_at > now() end`
 
-// Connection before request, as everywhere: two statements that lock both never wait for each other in a circle.
-const heldBoth = (condition: string, ending: string): string => `
-  held as (
-    select c.tenant_id, c.id, r.finished_at is null as is_open from connections c
-    join authorization_requests r on r.tenant_id = c.tenant_id and r.connection_id = c.id and r.id = :requestId
-    where c.tenant_id = :tenantId and c.id = :connectionId and ${condition}
-    for update of c, r
-  ), finished as (
-    update authorization_requests r set finished_at = coalesce(r.finished_at, now()), ${ending}
-    from held where r.tenant_id = held.tenant_id and r.id = :requestId
-  )`
-
-const targetStatement = `
+const targetRead = `
   select c.version, c.fence, c.status, coalesce(c.lease_until > now(), false) or c.attempt_state <> 'idle' as is_refreshing,
          c.account_issuer, c.account_subject, c.granted_to_client_id, c.granted_at_origin, c.sealed_credentials
   from connections c
-  join authorization_requests r on r.tenant_id = c.tenant_id and r.connection_id = c.id and r.id = :requestId
-  where c.tenant_id = :tenantId and c.id = :connectionId and ${mayEnd}`
+  join authorization_requests r on r.tenant_id = c.tenant_id and r.connection_id = c.id and r.id = $3
+  where c.tenant_id = $1 and c.id = $2 and ${mayEnd("decode(nullif($4, ''), 'hex')")}`
 
 type TargetColumns = {
   version: string
@@ -48,9 +38,9 @@ type TargetColumns = {
 }
 
 export function prepareTarget(database: Database): ConnectionStore['activationTarget'] {
-  const find = prepareStatement<TargetColumns>(database, 'activation_target', targetStatement)
-  return async ({ key, id, connectCodeDigest: codeDigest }) => {
-    const [row] = await find(database.pool, { ...keyBindings(key), requestId: id, codeDigest })
+  const find = prepareRead<TargetColumns>(database, 'activation_target', targetRead)
+  return async ({ key, id, connectCodeDigest }) => {
+    const row = await find(key.tenantId, key.connectionId, id, connectCodeDigest?.toString('hex') ?? '')
     return row && toTarget(row)
   }
 }
@@ -69,55 +59,79 @@ function toTarget(row: TargetColumns): ActivationTarget {
   }
 }
 
+const activationColumns = `${wantedKey}, code_digest bytea, version bigint, fence bigint, sealed bytea,
+  expires_at timestamptz, refresh_expires_at timestamptz, granted_scope text, requested_scopes text[], variables jsonb,
+  issuer text, subject text, label text, client_id text, origin text, revocation_url text`
+
+// Connection before request, as everywhere: two statements that lock both never wait for each other in a circle.
 const activateStatement = `
-  with ${heldBoth(`c.version = :version and c.fence = :fence and ${mayEnd}`, 'sealed_captured = null, revoke_after = null, connect_code_digest = null')}, activated as (
+  with wanted as (
+    select w.* from jsonb_to_recordset(:rows::jsonb) as w (${activationColumns})
+  ), held as (
+    select w.* from wanted w
+    cross join lateral (
+      select 1 from connections c
+      join authorization_requests r on r.tenant_id = c.tenant_id and r.connection_id = c.id and r.id = w.request_id
+      where c.tenant_id = w.tenant_id and c.id = w.connection_id and c.version = w.version and c.fence = w.fence
+        and ${mayEnd('w.code_digest')}
+      for update of c, r
+    ) as both_rows
+  ), finished as (
+    update authorization_requests r
+    set finished_at = now(), sealed_captured = null, revoke_after = null, connect_code_digest = null
+    from held where r.tenant_id = held.tenant_id and r.id = held.request_id
+  ), activated as (
     update connections c
-    set status = 'active', reason = null, sealed_credentials = :sealed, version = c.version + 1, fence = c.fence + 1,
-        credentials_fence = c.fence + 1, expires_at = :expiresAt, refresh_expires_at = :refreshExpiresAt,
-        granted_scope = :grantedScope, requested_scopes = :requestedScopes, granted_at = now(), last_refreshed_at = null,
-        lease_owner = null, lease_until = null, lease_incarnation = null, suspect_since = null, attempt_state = 'idle',
-        attempt_started_at = null, attempt_fingerprint = null, backoff_until = null, fail_count = 0, last_error = null,
-        variables = :variables::jsonb, account_issuer = :issuer, account_subject = :subject, account_label = :label,
-        granted_to_client_id = :clientId, granted_at_origin = :origin, revocation_url = :revocationUrl, revocation = null,
-        revoke_after = null, revoke_attempts = 0, next_refresh_at = null, updated_at = now()
-    from held where c.tenant_id = held.tenant_id and c.id = held.id
-    returning c.id
+    set status = 'active', reason = null, sealed_credentials = held.sealed, version = c.version + 1, fence = c.fence + 1,
+        credentials_fence = c.fence + 1, expires_at = held.expires_at, refresh_expires_at = held.refresh_expires_at,
+        granted_scope = held.granted_scope, requested_scopes = held.requested_scopes, granted_at = now(),
+        last_refreshed_at = null, lease_owner = null, lease_until = null, lease_incarnation = null, suspect_since = null,
+        attempt_state = 'idle', attempt_started_at = null, attempt_fingerprint = null, backoff_until = null, fail_count = 0,
+        last_error = null, variables = held.variables, account_issuer = held.issuer, account_subject = held.subject,
+        account_label = held.label, granted_to_client_id = held.client_id, granted_at_origin = held.origin,
+        revocation_url = held.revocation_url, revocation = null, revoke_after = null, revoke_attempts = 0,
+        next_refresh_at = null, updated_at = now()
+    from held where c.tenant_id = held.tenant_id and c.id = held.connection_id
+    returning c.tenant_id, c.id
   )
-  select exists (select 1 from activated)
+  select w.position, exists (select 1 from activated a where a.tenant_id = w.tenant_id and a.id = w.connection_id)
       -- our own earlier try, whose outcome we never heard: nobody else has this very ciphertext
-      or exists (select 1 from connections
-                 where tenant_id = :tenantId and id = :connectionId and sealed_credentials = :sealed) as is_active`
+      or exists (select 1 from connections c
+                 where c.tenant_id = w.tenant_id and c.id = w.connection_id and c.sealed_credentials = w.sealed) as is_active
+  from wanted w`
 
 /** An authorization code works once, so this is as stubborn as a capture. */
 export function prepareActivation(database: Database): ConnectionStore['activate'] {
-  const activate = prepareStatement<{ is_active: boolean }>(database, 'activate', activateStatement)
-  return ({ key, id, connectCodeDigest: codeDigest }, target, result) =>
+  const activate = prepareWrite<{ is_active: boolean }>(database, 'activate', activateStatement, {
+    on: database.commitPool,
+    atOnce: 1,
+  })
+  return (consent, target, result) =>
     persist(database, consentPatienceMs, async () => {
-      const [row] = await activate(database.commitPool, {
-        ...keyBindings(key),
-        requestId: id,
-        codeDigest,
+      const row = await activate({
+        ...toWanted(consent),
+        code_digest: consent.connectCodeDigest && toHex(consent.connectCodeDigest),
         version: target.version,
         fence: target.fence,
-        ...resultBindings(result),
+        ...toColumns(result),
       })
       return row?.is_active === true
     })
 }
 
-const resultBindings = (result: Activation) => ({
-  sealed: result.sealed,
-  expiresAt: toDate(result.expiresAtMs),
-  refreshExpiresAt: toDate(result.refreshExpiresAtMs),
-  grantedScope: result.grantedScope,
-  requestedScopes: result.requestedScopes,
-  variables: JSON.stringify(result.variables),
+const toColumns = (result: Activation) => ({
+  sealed: toHex(result.sealed),
+  expires_at: toDate(result.expiresAtMs),
+  refresh_expires_at: toDate(result.refreshExpiresAtMs),
+  granted_scope: result.grantedScope,
+  requested_scopes: result.requestedScopes,
+  variables: result.variables,
   issuer: result.account?.issuer,
   subject: result.account?.subject,
   label: result.account?.label,
-  clientId: result.grantedToClientId,
+  client_id: result.grantedToClientId,
   origin: result.grantedAtOrigin,
-  revocationUrl: result.revocationUrl,
+  revocation_url: result.revocationUrl,
 })
 
 // A grant is live at the provider until it is revoked there; what a person typed in is nobody's but ours.
@@ -126,7 +140,15 @@ export const rejected = `connect_code_digest = null,
   revoke_after = case when r.purpose = 'authorization' and r.sealed_captured is not null then now() end`
 
 const failStatement = `
-  with ${heldBoth('true', rejected)}
+  with held as (
+    select c.tenant_id, c.id, r.finished_at is null as is_open from connections c
+    join authorization_requests r on r.tenant_id = c.tenant_id and r.connection_id = c.id and r.id = :requestId
+    where c.tenant_id = :tenantId and c.id = :connectionId
+    for update of c, r
+  ), finished as (
+    update authorization_requests r set finished_at = coalesce(r.finished_at, now()), ${rejected}
+    from held where r.tenant_id = held.tenant_id and r.id = :requestId
+  )
   update connections c
   set status = 'failed', reason = :reason, sealed_credentials = null, expires_at = null, attempt_state = 'idle',
       updated_at = now()

@@ -6,6 +6,7 @@ import type { Database } from './database.js'
 import { openFlowSecrets, sealFlowSecrets } from './flow-secrets.js'
 import { insertRequest } from './insert-request.js'
 import { prepareStatement } from './prepare-statement.js'
+import { prepareWrite, toHex, toWanted, wantedKey } from './prepare-write.js'
 import { prepareRead } from './prepared-read.js'
 import { query } from './query.js'
 import { type RequestColumns, requestColumns, toRequest } from './request-columns.js'
@@ -14,15 +15,20 @@ import { type RequestColumns, requestColumns, toRequest } from './request-column
 // after the update, without its secrets, so they are taken from the locked row.
 const claimStatement = `
   with held as (
-    select tenant_id, id, sealed_secrets, claimed_at is not null as is_used, expires_at <= now() as is_expired
-    from authorization_requests where tenant_id = :tenantId and id = :id
-    for update
+    select w.position, r.*
+    from jsonb_to_recordset(:rows::jsonb) as w (${wantedKey})
+    cross join lateral (
+      select tenant_id, id, sealed_secrets, claimed_at is not null as is_used, expires_at <= now() as is_expired
+      from authorization_requests where tenant_id = w.tenant_id and id = w.request_id
+      for update
+    ) r
   ), claimed as (
     update authorization_requests r set claimed_at = now(), sealed_secrets = null
     from held where r.tenant_id = held.tenant_id and r.id = held.id and not held.is_used and not held.is_expired
-    returning r.id
+    returning r.tenant_id, r.id
   )
-  select held.is_used, held.is_expired, held.sealed_secrets, exists (select 1 from claimed) as is_claimed from held`
+  select held.position, held.is_used, held.is_expired, held.sealed_secrets, claimed.id is not null as is_claimed
+  from held left join claimed using (tenant_id, id)`
 
 type ClaimColumns = { is_used: boolean; is_expired: boolean; sealed_secrets: Buffer | null; is_claimed: boolean }
 type SecretsColumns = { connection_id: string; sealed_secrets: Buffer | null }
@@ -42,16 +48,18 @@ const bindStatement = `
 
 // Whoever judges it is done long before the ten minutes, or has died and left a live grant behind.
 const captureStatement = `
-  update authorization_requests set sealed_captured = :sealed, revoke_after = now() + make_interval(secs => :dropSeconds)
-  where tenant_id = :tenantId and id = :id`
+  update authorization_requests r
+  set sealed_captured = w.sealed, revoke_after = now() + make_interval(secs => w.drop_seconds)
+  from jsonb_to_recordset(:rows::jsonb) as w (${wantedKey}, sealed bytea, drop_seconds float8)
+  where r.tenant_id = w.tenant_id and r.id = w.request_id`
 
 export function createAuthorizationRequestStore(database: Database, vault: Vault): AuthorizationRequestStore {
   const { knex, pool, commitPool } = database
   const find = prepareRead<RequestColumns>(database, 'request_find', findStatement)
   const readSecrets = prepareStatement<SecretsColumns>(database, 'request_secrets', secretsStatement)
   const bind = prepareStatement(database, 'request_bind', bindStatement)
-  const claim = prepareStatement<ClaimColumns>(database, 'request_claim', claimStatement)
-  const capture = prepareStatement(database, 'request_capture', captureStatement)
+  const claim = prepareWrite<ClaimColumns>(database, 'request_claim', claimStatement, { on: pool, atOnce: 2 })
+  const capture = prepareWrite(database, 'request_capture', captureStatement, { on: commitPool, atOnce: 1 })
   return {
     async find(tenantId, id) {
       const row = await find(tenantId, id)
@@ -96,12 +104,11 @@ export function createAuthorizationRequestStore(database: Database, vault: Vault
     capture: (request, sealed) =>
       // An authorization code works once: what it brought is as precious as a rotated refresh token.
       persist(database, consentPatienceMs, async () => {
-        const dropSeconds = consentLimits.uncompletedMs / 1000
-        await capture(commitPool, { tenantId: request.key.tenantId, id: request.id, sealed, dropSeconds })
+        await capture({ ...toWanted(request), sealed: toHex(sealed), drop_seconds: consentLimits.uncompletedMs / 1000 })
       }),
 
     async claim(request) {
-      const [row] = await claim(pool, { tenantId: request.key.tenantId, id: request.id })
+      const row = await claim(toWanted(request))
       if (!row?.is_claimed) return { kind: row?.is_expired && !row.is_used ? 'expired' : 'used' }
       const secrets = row.sealed_secrets ? openFlowSecrets(vault, request, row.sealed_secrets) : undefined
       return { kind: 'claimed', secrets }

@@ -1,16 +1,14 @@
 import type { Admission, NewAuthorizationRequest, NewConnection } from '../flows/ports/connections.js'
 import type { Vault } from '../flows/ports/vault.js'
 import type { Database } from './database.js'
-import { isUnreachable } from './database-errors.js'
 import { sealFlowSecrets } from './flow-secrets.js'
 import { type AdmissionColumns, toAdmission } from './insert-request.js'
-import { prepareStatement } from './prepare-statement.js'
-import { shareStatements } from './share-statements.js'
+import { prepareWrite, toHex, type Wanted, wantedKey } from './prepare-write.js'
 
 // Owns how new connections are stored: those of one moment in one statement, so one commit. Does not own consents of
 // connections that exist: insert-request.ts.
 
-const wantedColumns = `position int, tenant_id text, connection_id text, request_id text, provider_id uuid, workspace_id text,
+const wantedColumns = `${wantedKey}, provider_id uuid, workspace_id text,
   created_by text, requested_scopes text[], purpose text, intent text, allows_account_change boolean, binding text,
   scopes text[], return_url text, completion_challenge text, variables jsonb, snapshot jsonb, sealed_secrets bytea,
   lifetime_seconds float8, open_at_most bigint`
@@ -51,42 +49,17 @@ const createStatement = `
             where r.tenant_id = judged.tenant_id and r.claimed_at is null and r.expires_at > now()) end as room_in_seconds
   from judged`
 
-type Wanted = Readonly<Record<string, unknown>>
-
-/** One at a time: so a process counts what it stored before. */
-const createsAtOnce = { atOnce: 1, mostItems: 100 }
-
 /** Stores a pending connection together with its first authorization request, both or neither. */
 export function createConnections(
   database: Database,
   vault: Vault,
 ): (connection: NewConnection, request: NewAuthorizationRequest) => Promise<Admission> {
-  const insert = prepareStatement<AdmissionColumns & { position: number }>(
-    database,
-    'connection_create',
-    createStatement,
-  )
-
-  const createAll = async (batch: readonly Wanted[]): Promise<(position: number) => Admission> => {
-    const rows = toJson(batch.map((each, position) => ({ ...each, position })))
-    const outcomes = new Map((await insert(database.pool, { rows })).map((row) => [row.position, row]))
-    return (position) => toAdmission(outcomes.get(position))
-  }
-
-  const create = shareStatements<Wanted, Admission>({
-    ...createsAtOnce,
-    async run(batch) {
-      try {
-        const admissionAt = await createAll(batch)
-        return batch.map((_, position) => admissionAt(position))
-      } catch (error) {
-        if (batch.length === 1 || isUnreachable(error)) throw error
-        // One that the tables refuse must not take the others with it.
-        return batch.map(async (each) => (await createAll([each]))(0))
-      }
-    },
+  // One at a time: so a process counts what it stored before.
+  const create = prepareWrite<AdmissionColumns>(database, 'connection_create', createStatement, {
+    on: database.pool,
+    atOnce: 1,
   })
-  return (connection, request) => create(toWanted(vault, connection, request))
+  return async (connection, request) => toAdmission(await create(toWanted(vault, connection, request)))
 }
 
 const toWanted = (vault: Vault, connection: NewConnection, request: NewAuthorizationRequest): Wanted => ({
@@ -106,16 +79,7 @@ const toWanted = (vault: Vault, connection: NewConnection, request: NewAuthoriza
   completion_challenge: request.completionChallenge,
   variables: request.variables,
   snapshot: request.snapshot,
-  sealed_secrets: request.secrets && `\\x${sealFlowSecrets(vault, request, request.secrets).toString('hex')}`,
+  sealed_secrets: request.secrets && toHex(sealFlowSecrets(vault, request, request.secrets)),
   lifetime_seconds: request.lifetimeMs / 1000,
   open_at_most: request.openAtMost,
 })
-
-// PostgreSQL reads no half of a surrogate pair in JSON; in a plain text node-pg writes U+FFFD for it.
-function toJson(rows: readonly Wanted[]): string {
-  const text = JSON.stringify(rows)
-  return /\\ud[89a-f]/.test(text) ? JSON.stringify(rows, (_name, value: unknown) => wellFormed(value)) : text
-}
-
-const wellFormed = (value: unknown): unknown =>
-  typeof value === 'string' ? value.replace(/\p{Surrogate}/gu, '\ufffd') : value

@@ -42,7 +42,7 @@ describe('the claim', () => {
   test('of fifty parallel claimers exactly one gets the secrets (fault 15)', async () => {
     const request = await givenPending(stores)
     const others = [stores.replica().stores, stores.replica().stores]
-    const claims = await behindALock(stores, request.key.connectionId, 25, () =>
+    const claims = await behindALock(stores, request.key.connectionId, 3, () =>
       Promise.all(
         Array.from({ length: 50 }, (_, index) =>
           (others[index % 3] ?? stores).authorizationRequests.claim(toStored(request)),

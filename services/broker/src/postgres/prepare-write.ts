@@ -1,0 +1,82 @@
+import type { Pool, QueryResultRow } from 'pg'
+import type { ConsentOf } from '../flows/ports/connections.js'
+import type { Database } from './database.js'
+import { isUnreachable } from './database-errors.js'
+import { prepareStatement } from './prepare-statement.js'
+import { shareStatements } from './share-statements.js'
+
+// Owns how writes of one moment share a statement, so a commit. Does not own what they write.
+
+/** One write: the consent it is for, and what else its statement takes, as JSON; bytes by `toHex`. */
+export type Wanted = Readonly<Record<string, unknown>> & {
+  readonly tenant_id: string
+  readonly connection_id: string
+  readonly request_id: string
+}
+
+export type SharedWrite = { on: Pool; /** Statements under way at once. */ atOnce: number }
+
+/** SQL of what every write takes from `:rows`. */
+export const wantedKey = 'position int, tenant_id text, connection_id text, request_id text'
+
+const mostWrites = 100
+
+/**
+ * A statement that writes for many consents at once: it takes them as `:rows` (JSON, each with its `position`) and answers at
+ * most one row for each, with that position. A write resolves when it is committed. One that the tables refuse is tried again
+ * alone, so it does not take the others with it; two for one consent never share a statement. Rows are in the order of their
+ * keys: statements that lock them one by one never wait for each other in a circle. Throws `database_unavailable`.
+ */
+export function prepareWrite<Row extends QueryResultRow>(
+  database: Pick<Database, 'preparedStatements'>,
+  name: string,
+  sql: string,
+  { on, atOnce }: SharedWrite,
+): (wanted: Wanted) => Promise<Row | undefined> {
+  const statement = prepareStatement<Row & { position: number }>(database, name, sql)
+
+  const writeAll = async (batch: readonly Wanted[]): Promise<ReadonlyMap<Wanted, Outcome<Row>>> => {
+    const rows = batch.map((each, position) => ({ ...each, position })).sort(byKey)
+    const answers = new Map((await statement(on, { rows: toJson(rows) })).map((row) => [row.position, row]))
+    return new Map(batch.map((each, position) => [each, { row: answers.get(position) }]))
+  }
+  const writeAlone = async (each: Wanted): Promise<Outcome<Row>> =>
+    (await writeAll([each])).get(each) ?? { row: undefined }
+
+  const run = async (batch: readonly Wanted[]): Promise<readonly (Outcome<Row> | Promise<Outcome<Row>>)[]> => {
+    const one = [...new Map(batch.map((each) => [keyOf(each), each])).values()]
+    try {
+      const outcomes = await writeAll(one)
+      return batch.map((each) => outcomes.get(each) ?? write(each))
+    } catch (error) {
+      if (batch.length === 1 || isUnreachable(error)) throw error
+      return batch.map(writeAlone)
+    }
+  }
+  const write = shareStatements<Wanted, Outcome<Row>>({ run, atOnce, mostItems: mostWrites })
+  return async (wanted) => (await write(wanted)).row
+}
+
+type Outcome<Row> = { row: Row | undefined }
+
+export const toWanted = ({ key, id }: ConsentOf): Wanted => ({
+  tenant_id: key.tenantId,
+  connection_id: key.connectionId,
+  request_id: id,
+})
+
+export const toHex = (bytes: Buffer): string => `\\x${bytes.toString('hex')}`
+
+// No text of PostgreSQL holds a NUL.
+const keyOf = (wanted: Wanted): string => [wanted.tenant_id, wanted.connection_id, wanted.request_id].join('\0')
+
+const byKey = (one: Wanted, other: Wanted): number => (keyOf(one) < keyOf(other) ? -1 : 1)
+
+// PostgreSQL reads no half of a surrogate pair in JSON; in a plain text node-pg writes U+FFFD for it.
+function toJson(rows: readonly Wanted[]): string {
+  const text = JSON.stringify(rows)
+  return /\\ud[89a-f]/.test(text) ? JSON.stringify(rows, (_name, value: unknown) => wellFormed(value)) : text
+}
+
+const wellFormed = (value: unknown): unknown =>
+  typeof value === 'string' ? value.replace(/\p{Surrogate}/gu, '\ufffd') : value

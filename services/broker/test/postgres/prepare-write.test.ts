@@ -1,0 +1,92 @@
+import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { behindALock } from './behind-a-lock.js'
+import { activateWith, captured, givenPending, givenProvider, startStores, type TestStores } from './start-stores.js'
+
+// Owns the claims about callbacks of the same moment, which share statements and commits.
+
+let stores: TestStores
+let providerId: string
+beforeAll(async () => {
+  stores = await startStores()
+  providerId = await givenProvider(stores)
+})
+afterAll(() => stores.stop())
+
+const pending = async (count: number) => {
+  const requests = Array.from({ length: count }, () => givenPending(stores, { providerId }))
+  return (await Promise.all(requests)).map((each) => ({
+    ...each,
+    browserDigest: undefined,
+    isClaimed: false,
+    isExpired: false,
+  }))
+}
+
+const commitsOf = async (requests: readonly { id: string }[]) => {
+  const sql = 'select count(distinct xmin::text)::int as count from authorization_requests where id = any($1)'
+  return (await stores.sql(sql, [requests.map(({ id }) => id)]))[0]?.['count']
+}
+
+test('claims, captures and activations of the same moment share a commit each, and each is answered for itself', async () => {
+  const requests = await pending(20)
+  const [first] = requests
+  if (first !== undefined) await stores.authorizationRequests.claim(first)
+  const claims = await Promise.all(requests.map((request) => stores.authorizationRequests.claim(request)))
+  expect(claims.map(({ kind }) => kind)).toEqual(['used', ...Array<string>(19).fill('claimed')])
+  expect(await commitsOf(requests.slice(1))).toBe(1)
+
+  const grants = requests.map((_, turn) => captured(`canary-${turn}`))
+  await Promise.all(
+    requests.map((request, turn) =>
+      stores.authorizationRequests.capture(request, grants[turn]?.sealed ?? Buffer.alloc(0)),
+    ),
+  )
+  expect(await commitsOf(requests)).toBe(1)
+
+  const active = await Promise.all(
+    requests.map((request, turn) => activateWith(stores, request, grants[turn] ?? captured())),
+  )
+  expect(active).toEqual(Array(20).fill(true))
+  expect(await commitsOf(requests)).toBe(1)
+  const held = await Promise.all(requests.map(({ key }) => stores.connections.readCredentials(key)))
+  expect(held.map((row) => row?.sealedCredentials)).toEqual(grants.map(({ sealed }) => sealed))
+})
+
+test('of two claims of one consent in the same moment exactly one gets the secrets', async () => {
+  const [twice, other] = await pending(2)
+  if (twice === undefined || other === undefined) throw new Error('no consents')
+  const kinds = await Promise.all([twice, other, twice].map((each) => stores.authorizationRequests.claim(each)))
+  expect(kinds.map(({ kind }) => kind).sort()).toEqual(['claimed', 'claimed', 'used'])
+})
+
+test('one grant that the table refuses takes no other with it', async () => {
+  const requests = await pending(3)
+  const outcomes = await Promise.allSettled(
+    requests.map((request, turn) =>
+      activateWith(stores, request, captured(), { grantedScope: turn === 1 ? 'a \u0000' : 'a' }),
+    ),
+  )
+  expect(outcomes.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
+  const states = await Promise.all(requests.map(({ key }) => stores.connections.view(key)))
+  expect(states.map((view) => view?.status)).toEqual(['active', 'pending', 'active'])
+})
+
+test('processes that claim the same consents in opposite orders do not wait for each other in a circle', async () => {
+  const requests = await pending(12)
+  const middle = requests[6]
+  if (middle === undefined) throw new Error('no consents')
+  const replicas = [stores.replica().stores, stores.replica().stores]
+  const claims = await behindALock(stores, middle.key.connectionId, 2, () =>
+    Promise.all(
+      replicas.map(({ authorizationRequests }, turn) =>
+        Promise.all(
+          (turn === 0 ? requests : requests.toReversed()).map((request) => authorizationRequests.claim(request)),
+        ),
+      ),
+    ),
+  )
+  expect(claims.flat().filter(({ kind }) => kind === 'claimed')).toHaveLength(12)
+  expect(await stores.sql('select deadlocks::int from pg_stat_database where datname = current_database()')).toEqual([
+    { deadlocks: 0 },
+  ])
+})
