@@ -1,13 +1,15 @@
 import { oauthError, type Answer } from './answer.js'
 import { assertionProblem, assertionType } from './client-assertion.js'
+import type { LabClient } from './client.js'
 import type { LabRequest } from './request.js'
 import type { ClientAuthMethod } from './options.js'
 import type { ProviderState } from './state.js'
+import { certificateProblem, isTlsAuth } from './tls/client-certificate.js'
 
 type Presented = { method: Exclude<ClientAuthMethod, 'any'>; id: string; secret: string }
 
-/** Client authentication at the token and revocation endpoints. Returns the error answer, or undefined when it is right. */
-export function refuseClient(state: ProviderState, request: LabRequest): Answer | undefined {
+/** Client authentication at the token, revocation and PAR endpoints: who it is, or the error answer. */
+export async function authenticateClient(state: ProviderState, request: LabRequest): Promise<LabClient | Answer> {
   const basic = parseBasic(request.headers['authorization'])
   const { client_id: bodyId, client_secret: bodySecret } = request.form
   if (request.headers['authorization'] !== undefined) {
@@ -17,20 +19,31 @@ export function refuseClient(state: ProviderState, request: LabRequest): Answer 
     if (bodyId !== undefined && bodyId !== basic.id) return invalidClient('client_id differs from the Basic user')
   }
   const presented = basic ?? asserted(request) ?? fromBody(bodyId, bodySecret)
-  return mismatch(state, presented)
+  const found = await state.clients.find(presented.id)
+  if ('problem' in found) return invalidClient(found.problem)
+  const problem = mismatch(state, request, found.client, presented)
+  return problem === undefined ? found.client : invalidClient(problem)
 }
 
-function mismatch(state: ProviderState, presented: Presented): Answer | undefined {
-  const { settings, switches } = state
-  const expected = switches.run('client.method', settings.clientAuth)
-  const accepted = expected === 'any' ? presented.method !== 'none' : presented.method === expected
-  if (!accepted) return invalidClient(`authentication method ${presented.method}, expected ${expected}`)
-  if (presented.id !== settings.clientId) return invalidClient('unknown client')
-  if (presented.method === 'private_key_jwt') {
-    const problem = assertionProblem(state, presented.secret)
-    return problem === undefined ? undefined : invalidClient(`client assertion: ${problem}`)
+/** What is wrong, or undefined. */
+function mismatch(
+  state: ProviderState,
+  request: LabRequest,
+  client: LabClient,
+  presented: Presented,
+): string | undefined {
+  const expected = state.switches.run('client.method', client.auth)
+  // RFC 8705 section 2: the certificate stands in for the secret.
+  if (isTlsAuth(expected) && presented.method === 'none') {
+    return certificateProblem(expected, client, request.certificate)
   }
-  if (presented.method !== 'none' && presented.secret !== settings.clientSecret) return invalidClient('wrong secret')
+  const accepted = expected === 'any' ? presented.method !== 'none' : presented.method === expected
+  if (!accepted) return `authentication method ${presented.method}, expected ${expected}`
+  if (presented.method === 'private_key_jwt') {
+    const problem = assertionProblem(state, client, presented.secret)
+    return problem && `client assertion: ${problem}`
+  }
+  if (presented.method !== 'none' && presented.secret !== client.secret) return 'wrong secret'
   return undefined
 }
 

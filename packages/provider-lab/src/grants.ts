@@ -21,6 +21,7 @@ export type AuthorizationCode = {
 
 export type Family = {
   id: string
+  clientId: string
   subject: string
   scope: string[]
   authTimeSeconds: number
@@ -73,9 +74,10 @@ export function createGrants(clock: LabClock, random: Random) {
     },
     findCode: (value: string): AuthorizationCode | undefined => codes.get(value),
 
-    startFamily: (subject: string, scope: string[]): Family => {
+    startFamily: (clientId: string, subject: string, scope: string[]): Family => {
       const family: Family = {
         id: `f${families.length + 1}`,
+        clientId,
         subject,
         scope,
         authTimeSeconds: Math.floor(clock.now() / 1000),

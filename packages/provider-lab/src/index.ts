@@ -12,7 +12,13 @@ export type { LabClock } from './clock.js'
 export { catalogue, switchFamilies, type LabSwitch } from './switches/catalogue.js'
 export { presets, type PresetName } from './presets/catalogue.js'
 export { hostileSwitches } from './presets/hostile.js'
-export { createTestAuthority, selfSigned, type Certified, type TestAuthority } from './tls/authority.js'
+export {
+  createTestAuthority,
+  selfSigned,
+  type Certified,
+  type CertificateWish,
+  type TestAuthority,
+} from './tls/authority.js'
 export { tlsFaults, type TlsFault } from './tls/faults.js'
 export { startLabDns, type LabDns } from './dns/server.js'
 export type { LabSwitchMode } from './switches/board.js'

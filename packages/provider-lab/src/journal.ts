@@ -1,5 +1,6 @@
 import type { LabClock } from './clock.js'
 import type { LabEndpoint, LabRequest } from './request.js'
+import type { PresentedCertificate } from './tls/client-certificate.js'
 
 export type JournalEntry = {
   /** Counts from 1 over all requests of the provider, also those the ring has let go. */
@@ -9,6 +10,8 @@ export type JournalEntry = {
   endpoint: LabEndpoint
   /** Requests with the same number came on the same connection. */
   socket: number
+  /** The client's certificate, when the connection has one (RFC 8705). */
+  certificate: PresentedCertificate | undefined
   method: string
   path: string
   headers: Record<string, string>

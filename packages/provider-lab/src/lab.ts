@@ -5,6 +5,7 @@ import type { LabProvider } from './provider.js'
 import { serve, serveAttacker } from './serve.js'
 import type { ProviderState } from './state.js'
 import { createTenants, type TenantOptions } from './tenants.js'
+import type { Certified, CertificateWish } from './tls/authority.js'
 
 export type LabOptions = {
   /** The same seed gives the same tokens and the same `prob` decisions. Default 1. */
@@ -29,6 +30,8 @@ export type ProviderLab = {
   url: string
   /** What clients have to trust, as PEM; undefined without `tls`. */
   caCertificate: string | undefined
+  /** Of the lab's authority, for a server or a client of yours. Throws a sentence without `tls`. */
+  issueCertificate(wish: CertificateWish): Certified
   /** Throws a sentence when the id is taken or malformed, or the lab is full. */
   createProvider(options?: TenantOptions): LabProvider
   findProvider(id: string): LabProvider | undefined
@@ -72,6 +75,7 @@ export async function startProviderLab(options: LabOptions = {}): Promise<Provid
   return {
     url: origins.url,
     caCertificate: origins.caCertificate,
+    issueCertificate: origins.issueCertificate,
     createProvider: (own = {}) => tenants.add(own, origins),
     findProvider: tenants.find,
     providers: tenants.list,

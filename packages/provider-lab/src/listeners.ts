@@ -36,7 +36,8 @@ function listen(server: Server, host: string, port: number): Promise<Listener> {
   })
 }
 
-function portTrouble(error: Error, host: string, port: number): Error {
+/** The error of listen or bind, as a sentence a person can act on. */
+export function portTrouble(error: Error, host: string, port: number): Error {
   const code = 'code' in error ? error.code : undefined
   if (code === 'EADDRINUSE') return new Error(`port ${port} on ${host} is taken by another program`, { cause: error })
   if (code === 'EACCES') return new Error(`port ${port} may not be opened by this user`, { cause: error })

@@ -46,7 +46,7 @@ function mintIdToken(state: ProviderState, request: MintRequest, accessToken: st
       claims: {
         iss: state.endpoints.issuer,
         sub: family.subject,
-        aud: state.settings.clientId,
+        aud: family.clientId,
         exp: nowSeconds + idTokenLifetimeSeconds,
         iat: nowSeconds,
         auth_time: family.authTimeSeconds,

@@ -1,8 +1,10 @@
 import type { JsonWebKey } from 'node:crypto'
 import type { SigningAlg } from './jose.js'
 import type { Random } from './random.js'
+import type { TlsAuthMethod } from './tls/client-certificate.js'
 
-export type ClientAuthMethod = 'client_secret_basic' | 'client_secret_post' | 'private_key_jwt' | 'none' | 'any'
+export type ClientAuthMethod =
+  'client_secret_basic' | 'client_secret_post' | 'private_key_jwt' | TlsAuthMethod | 'none' | 'any'
 
 export type RefreshPolicy = {
   mode: 'stable' | 'rotating'
@@ -33,6 +35,14 @@ export type LabProviderOptions = {
   clientAuth?: ClientAuthMethod
   /** The registered public key of `private_key_jwt`: a P-256 JWK. */
   clientJwk?: JsonWebKey
+  /** The registered certificate of `self_signed_tls_client_auth`, as PEM. */
+  clientCertificate?: string
+  /** RFC 7591: `open` registers whoever asks. Default off. */
+  registration?: 'off' | 'open'
+  /** Whether a client_id may be the https URL of a client ID metadata document. Default off. */
+  cimd?: 'off' | 'supported'
+  /** Hosts whose documents are fetched although their addresses are private, such as `localhost`. Default none. */
+  clientDocumentHosts?: string[]
   /** RFC 9126. Default off: no endpoint. `required` refuses any other authorization request. */
   par?: 'off' | 'supported' | 'required'
   /** RFC 9449. Default off: proofs are ignored. `supported` binds tokens for clients that send one. */
@@ -66,6 +76,10 @@ export type Settings = {
   clientSecret: string
   clientAuth: ClientAuthMethod
   clientJwk: JsonWebKey | undefined
+  clientCertificate: string | undefined
+  registration: 'off' | 'open'
+  cimd: 'off' | 'supported'
+  clientDocumentHosts: string[]
   par: 'off' | 'supported' | 'required'
   dpop: 'off' | 'supported' | 'required'
   oidc: boolean
@@ -89,6 +103,10 @@ export function resolveOptions(options: LabProviderOptions, random: Random): Set
     clientSecret: options.clientSecret ?? `secret_${random.hex(16)}`,
     clientAuth: options.clientAuth ?? 'any',
     clientJwk: options.clientJwk,
+    clientCertificate: options.clientCertificate,
+    registration: options.registration ?? 'off',
+    cimd: options.cimd ?? 'off',
+    clientDocumentHosts: options.clientDocumentHosts ?? [],
     par: options.par ?? 'off',
     dpop: options.dpop ?? 'off',
     oidc: options.oidc ?? true,

@@ -1,6 +1,6 @@
 import type { RequestListener } from 'node:http'
 import { listenHttp, listenSilently, type Listener } from './listeners.js'
-import { createTestAuthority, type TestAuthority } from './tls/authority.js'
+import { createTestAuthority, type Certified, type CertificateWish, type TestAuthority } from './tls/authority.js'
 import { labNames, tlsFaults, tlsOptionsOf, type TlsFault } from './tls/faults.js'
 
 /** Where a lab is reached. Every origin but the attacker's serves the same providers. */
@@ -9,11 +9,17 @@ export type Origins = {
   attackerUrl: string
   /** Origins whose TLS is broken in one way each; none without TLS. */
   tlsFaultUrls: Partial<Record<TlsFault, string>>
+  /** An origin that asks for a client certificate (RFC 8705); undefined without TLS. */
+  mtlsUrl: string | undefined
   /** What clients have to trust, as PEM; undefined without TLS. */
   caCertificate: string | undefined
 }
 
-export type OpenOrigins = Origins & { close(): Promise<void> }
+export type OpenOrigins = Origins & {
+  /** Throws a sentence without TLS. */
+  issueCertificate(wish: CertificateWish): Certified
+  close(): Promise<void>
+}
 
 export type Handlers = { serve: RequestListener; serveAttacker: RequestListener }
 
@@ -26,16 +32,33 @@ export async function openOrigins(handlers: Handlers, { host, port, tls }: Origi
   const originOf = ({ port: own }: Listener): string => `${tls ? 'https' : 'http'}://${nameOf(host)}:${own}`
   const main = await listenHttp(handlers.serve, host, port, secure)
   const attacker = await listenHttp(handlers.serveAttacker, host, 0, secure)
+  const mutual = authority && secure ? await listenMutually(handlers.serve, host, authority, secure) : undefined
   const faulty = authority ? await openFaulty(handlers.serve, host, authority) : []
   return {
     url: originOf(main),
     attackerUrl: originOf(attacker),
     tlsFaultUrls: Object.fromEntries(faulty.map(([fault, listener]) => [fault, originOf(listener)])),
+    mtlsUrl: mutual && originOf(mutual),
     caCertificate: authority?.cert,
+    issueCertificate: (wish) => {
+      if (authority) return authority.issue(wish)
+      throw new Error('the lab has no authority: start it with tls, or dromos-lab --tls')
+    },
     close: async () => {
-      await Promise.all([main, attacker, ...faulty.map(([, listener]) => listener)].map((each) => each.close()))
+      const listeners = [main, attacker, ...(mutual ? [mutual] : []), ...faulty.map(([, listener]) => listener)]
+      await Promise.all(listeners.map((each) => each.close()))
     },
   }
+}
+
+// A certificate of nobody is let in and judged later: the refusal is OAuth's, and the journal shows it.
+function listenMutually(
+  serve: RequestListener,
+  host: string,
+  { cert }: TestAuthority,
+  own: Certified,
+): Promise<Listener> {
+  return listenHttp(serve, host, 0, { ...own, ca: cert, requestCert: true, rejectUnauthorized: false })
 }
 
 function openFaulty(serve: RequestListener, host: string, authority: TestAuthority): Promise<[TlsFault, Listener][]> {

@@ -121,7 +121,7 @@ function issue(
   { subject, scope, nonce }: { subject?: string; scope?: string; nonce?: string },
 ): IssuedGrant {
   const granted = (scope ?? (state.settings.oidc ? 'openid offline_access' : 'api')).split(' ')
-  const family = state.grants.startFamily(subject ?? state.settings.subject, granted)
+  const family = state.grants.startFamily(state.settings.clientId, subject ?? state.settings.subject, granted)
   const body = mintTokens(state, { grant: 'authorization_code', family, scope: granted, nonce, form: {} }, 'new')
   const idToken = body['id_token']
   return {

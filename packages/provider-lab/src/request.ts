@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http'
 import type { Socket } from 'node:net'
+import type { PresentedCertificate } from './tls/client-certificate.js'
 
 export const labEndpoints = [
   'discovery',
@@ -11,6 +12,7 @@ export const labEndpoints = [
   'par',
   'api',
   'resource_metadata',
+  'registration',
   'attacker',
   'other',
 ] as const
@@ -23,6 +25,8 @@ export type LabRequest = {
   path: string
   /** The connection's number within the lab. */
   socket: number
+  /** What the client proved itself with at the TLS handshake (RFC 8705). */
+  certificate: PresentedCertificate | undefined
   /** Request line and headers as they came. */
   rawHead: string
   headers: Record<string, string>

@@ -8,6 +8,7 @@ import { answerJwks } from './endpoints/jwks.js'
 import { answerResourceMetadata } from './endpoints/resource-metadata.js'
 import { answerApi, answerUserinfo } from './endpoints/resources.js'
 import { answerPar } from './endpoints/par.js'
+import { answerRegistration } from './endpoints/registration.js'
 import { answerRevocation } from './endpoints/revocation.js'
 import { answerToken } from './endpoints/token.js'
 import { journaledBodyChars, type JournalEntry } from './journal.js'
@@ -22,6 +23,7 @@ import {
   type LabRequest,
 } from './request.js'
 import type { ProviderState } from './state.js'
+import { certificateOf } from './tls/client-certificate.js'
 
 /** Serves one request to one provider: journal it, answer it, put the answer on the wire. */
 export async function serve(
@@ -66,6 +68,7 @@ async function readRequest(state: ProviderState, incoming: IncomingMessage): Pro
   const body = parseBody(headers['content-type'] ?? '', rawBody)
   return {
     socket: socketNumber(incoming.socket),
+    certificate: certificateOf(incoming.socket),
     rawHead: rawHeadOf(incoming),
     endpoint: endpointAt(state, url.pathname),
     method: incoming.method ?? '',
@@ -80,6 +83,7 @@ async function readRequest(state: ProviderState, incoming: IncomingMessage): Pro
 
 function endpointAt({ endpoints }: ProviderState, path: string): LabEndpoint {
   const is = (url: string): boolean => new URL(url).pathname === path
+  const isBelow = (url: string): boolean => path.startsWith(`${new URL(url).pathname}/`)
   if (path.includes('/.well-known/oauth-protected-resource')) return 'resource_metadata'
   if (path.includes('/.well-known/')) return 'discovery'
   if (is(endpoints.authorizationEndpoint)) return 'authorize'
@@ -89,6 +93,7 @@ function endpointAt({ endpoints }: ProviderState, path: string): LabEndpoint {
   if (is(endpoints.revocationEndpoint)) return 'revocation'
   if (is(endpoints.parEndpoint)) return 'par'
   if (path.startsWith(new URL(endpoints.apiUrl).pathname)) return 'api'
+  if (is(endpoints.registrationEndpoint) || isBelow(endpoints.registrationEndpoint)) return 'registration'
   return 'other'
 }
 
@@ -108,6 +113,8 @@ async function answerTo(state: ProviderState, request: LabRequest): Promise<Answ
       return answerRevocation(state, request)
     case 'par':
       return answerPar(state, request)
+    case 'registration':
+      return answerRegistration(state, request)
     case 'api':
       return answerApi(state, request)
     case 'resource_metadata':

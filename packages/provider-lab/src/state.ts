@@ -1,3 +1,5 @@
+import { createClientDocuments } from './client-documents.js'
+import { createClients, type Clients } from './clients.js'
 import { createClock, type LabClock } from './clock.js'
 import type { Answer } from './answer.js'
 import { createProofJudge, type ProofJudge } from './dpop.js'
@@ -22,13 +24,21 @@ export type Endpoints = {
   userinfoEndpoint: string
   revocationEndpoint: string
   parEndpoint: string
+  /** RFC 7591; a registered client is managed below it. */
+  registrationEndpoint: string
+  /** Where client certificates are asked for (RFC 8705 section 5); undefined without TLS. */
+  mtlsAliases: MtlsAliases | undefined
   /** The protected API route. */
   apiUrl: string
+  /** Which authorization server guards it (RFC 9728); its challenges name this URL. */
+  resourceMetadataUrl: string
   /** A foreign origin nothing should ever be sent to; what arrives is in journal('attacker'). */
   attackerUrl: string
   /** Origins of this lab whose TLS is broken in one way each; they serve this provider at the same paths. */
   tlsFaultUrls: Partial<Record<TlsFault, string>>
 }
+
+export type MtlsAliases = Pick<Endpoints, 'tokenEndpoint' | 'revocationEndpoint' | 'parEndpoint'>
 
 /** Everything one provider holds. Providers of a lab share nothing. */
 export type ProviderState = {
@@ -44,6 +54,7 @@ export type ProviderState = {
   holds: Holds
   cannedReplies: Answer[]
   caCertificate: string | undefined
+  clients: Clients
   judgeProof: ProofJudge
   /** By `request_uri`. */
   pushed: Map<string, { params: Record<string, string>; expiresAtMs: number }>
@@ -61,6 +72,10 @@ export function createState({ id, seed, origins, journalSize, options }: NewStat
   const endpoints = endpointsOf(id, origins, random)
   const { issuer, attackerUrl, tlsFaultUrls } = endpoints
   const facts = { issuer, attackerUrl, tlsFaultUrls, clientId: settings.clientId, keys, random, nowMs: clock.now }
+  // A stream of its own, so that a `prob` switch does not change the tokens that are minted.
+  const switches = createSwitchBoard(facts, seededRandom(`${seed}:${id}:switches`))
+  const { caCertificate } = origins
+  const documents = createClientDocuments(clock, { privateHosts: settings.clientDocumentHosts, ca: caCertificate })
   return {
     id,
     settings,
@@ -69,19 +84,20 @@ export function createState({ id, seed, origins, journalSize, options }: NewStat
     random,
     keys,
     grants: createGrants(clock, random),
-    // A stream of its own, so that a `prob` switch does not change the tokens that are minted.
-    switches: createSwitchBoard(facts, seededRandom(`${seed}:${id}:switches`)),
+    switches,
     journal: createJournal(clock, journalSize),
     holds: createHolds(),
     cannedReplies: [],
-    caCertificate: origins.caCertificate,
+    caCertificate,
+    clients: createClients({ settings, switches, documents }),
     judgeProof: createProofJudge(clock),
     pushed: new Map(),
     assertionsSeen: new Set(),
   }
 }
 
-function endpointsOf(id: string, { url, attackerUrl, tlsFaultUrls }: Origins, random: Random): Endpoints {
+function endpointsOf(id: string, origins: Origins, random: Random): Endpoints {
+  const { url, attackerUrl, tlsFaultUrls, mtlsUrl } = origins
   const issuer = `${url}/t/${id}`
   return {
     issuer,
@@ -93,8 +109,17 @@ function endpointsOf(id: string, { url, attackerUrl, tlsFaultUrls }: Origins, ra
     userinfoEndpoint: `${issuer}/userinfo`,
     revocationEndpoint: `${issuer}/revoke`,
     parEndpoint: `${issuer}/par`,
+    registrationEndpoint: `${issuer}/register`,
+    mtlsAliases: mtlsUrl === undefined ? undefined : aliasesAt(`${mtlsUrl}/t/${id}`),
     apiUrl: `${issuer}/api`,
+    resourceMetadataUrl: `${url}/.well-known/oauth-protected-resource/t/${id}/api`,
     attackerUrl: `${attackerUrl}/t/${id}`,
     tlsFaultUrls,
   }
 }
+
+const aliasesAt = (base: string): MtlsAliases => ({
+  tokenEndpoint: `${base}/token`,
+  revocationEndpoint: `${base}/revoke`,
+  parEndpoint: `${base}/par`,
+})

@@ -1,8 +1,11 @@
+import { isIP } from 'node:net'
 import { parseArgs } from 'node:util'
 import { isPreset, presets, type PresetName } from '../presets/catalogue.js'
 import type { SwitchSettings } from '../presets/preset.js'
 import { isSwitch } from '../switches/catalogue.js'
 import { UsageError } from './usage.js'
+
+export type DnsZone = { name: string; sets: readonly string[][] }
 
 export type StartArguments = {
   command: 'start'
@@ -17,6 +20,9 @@ export type StartArguments = {
   clientId: string | undefined
   clientSecret: string | undefined
   redirectUris: string[] | undefined
+  /** What each name resolves to, in turn. */
+  dns: readonly DnsZone[]
+  dnsPort: number
   tls: boolean
   quiet: boolean
 }
@@ -38,6 +44,8 @@ const options = {
   'client-id': { type: 'string' },
   'client-secret': { type: 'string' },
   'redirect-uri': { type: 'string', multiple: true },
+  dns: { type: 'string', multiple: true },
+  'dns-port': { type: 'string' },
   tls: { type: 'boolean' },
   quiet: { type: 'boolean' },
 } as const
@@ -63,6 +71,8 @@ export function parseArguments(args: readonly string[]): Arguments {
     clientId: values['client-id'],
     clientSecret: values['client-secret'],
     redirectUris: values['redirect-uri'],
+    dns: (values.dns ?? []).map(zoneOf),
+    dnsPort: wholeOf('dns-port', values['dns-port'] ?? '9402', 65_535),
     tls: values.tls ?? false,
     quiet: values.quiet ?? false,
   }
@@ -86,6 +96,16 @@ function switchOf(text: string): [string, { value?: unknown }] {
   const [name = '', ...rest] = text.split('=')
   if (!isSwitch(name)) throw new UsageError(`there is no switch '${name}': dromos-lab switches lists them`)
   return [name, rest.length === 0 ? {} : { value: jsonOrText(rest.join('=')) }]
+}
+
+/** `a.test=93.184.216.34/127.0.0.1,::1`: sets between slashes, their addresses between commas. */
+function zoneOf(text: string): DnsZone {
+  const [, name, addresses = ''] = /^([^=\s]+)=(.*)$/.exec(text) ?? []
+  const sets = addresses.split('/').map((set) => set.split(',').filter((address) => address !== ''))
+  const wrong = sets.flat().find((address) => isIP(address) === 0)
+  if (name !== undefined && wrong === undefined) return { name, sets }
+  const why = wrong === undefined ? 'a name, = and addresses' : `addresses, not '${wrong}'`
+  throw new UsageError(`--dns takes ${why}: such as rebind.test=93.184.216.34/127.0.0.1`)
 }
 
 function jsonOrText(text: string): unknown {

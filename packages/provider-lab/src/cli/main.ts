@@ -47,7 +47,7 @@ function ownVersion(): string {
 function hintOf(error: unknown): string {
   if (error instanceof UsageError) return '\nTry: dromos-lab --help'
   const isAboutPort = error instanceof Error && error.message.startsWith('port ')
-  return isAboutPort ? ': choose another with --port or --control-port, or 0 for any' : ''
+  return isAboutPort ? ': choose another with --port, --control-port or --dns-port, or 0 for any' : ''
 }
 
 try {

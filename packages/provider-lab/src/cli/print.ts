@@ -1,11 +1,14 @@
 import type { Control } from '../control/server.js'
+import type { LabDns } from '../dns/server.js'
 import type { JournalEntry } from '../journal.js'
 import { presetList } from '../presets/catalogue.js'
 import type { LabProvider } from '../provider.js'
 import { switchList } from '../switches/switch-list.js'
 
+export type Beside = { control: Control; dns: LabDns | undefined; caPath: string | undefined }
+
 /** Everything a client has to be configured with, and the first thing to try. */
-export function banner(provider: LabProvider, control: Control, caPath: string | undefined): string {
+export function banner(provider: LabProvider, { control, dns, caPath }: Beside): string {
   const curl = caPath === undefined ? 'curl' : `curl --cacert ${caPath}`
   const active = provider.switches()
   return `provider       ${provider.issuer}
@@ -14,7 +17,7 @@ client_id      ${provider.clientId}
 client_secret  ${provider.clientSecret}
 switches       ${active.length === 0 ? 'none: this provider is honest' : describe(active.map(({ name }) => name))}
 control API    ${control.url}/ctl
-${caPath === undefined ? '' : `CA certificate ${caPath}\nbroken TLS     ${Object.values(provider.tlsFaultUrls).join(' ')}\n`}
+${dns === undefined ? '' : `DNS            ${dns.host} port ${dns.port}, UDP\n`}${caPath === undefined ? '' : `CA certificate ${caPath}\nbroken TLS     ${Object.values(provider.tlsFaultUrls).join(' ')}\n`}
 A consent, as a browser would; the code is in the Location:
   ${curl} -si '${provider.authorizationEndpoint}?response_type=code&client_id=${provider.clientId}&redirect_uri=http://localhost/cb&scope=openid&state=s1&code_challenge=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU&code_challenge_method=S256' | grep -i ^location
 A grant without a browser, then a refresh of it:

@@ -15,6 +15,9 @@ export const usage = `Usage: dromos-lab [options]              start a provider 
   --host <address>         default 127.0.0.1
   --port <number>          of the provider, default 9400; 0 takes any free one
   --control-port <number>  of the control API, default 9401; 0 takes any free one
+  --dns <name=sets>        a DNS server that changes its mind: a.test=93.184.216.34/127.0.0.1,::1 answers the
+                           first set, then the next, and around again; may be given several times
+  --dns-port <number>      of that server, UDP, default 9402; 0 takes any free one
   --tls                    HTTPS with a certificate authority of this run; prints where its certificate is
   --quiet                  do not print a line for each request
   --version, --help

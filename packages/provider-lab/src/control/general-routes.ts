@@ -1,6 +1,7 @@
 import { presets } from '../presets/catalogue.js'
 import { switchList } from '../switches/switch-list.js'
-import { ControlError } from './problem.js'
+import { fieldsOf } from './fields.js'
+import { ControlError, orConflict } from './problem.js'
 import { created, ok, type Route } from './route.js'
 import { readTenant } from './tenant-input.js'
 import { tenantView } from './tenant-view.js'
@@ -32,11 +33,19 @@ export const generalRoutes: readonly Route[] = [
     does: 'a new provider: {preset, id, seed, ttl_seconds, switches, client_id, client_secret, refresh, …}, all optional',
     answer: ({ lab, body }) => {
       const options = readTenant(body)
-      try {
-        return created(tenantView(lab.createProvider(options)))
-      } catch (error) {
-        throw new ControlError(409, 'not created', error instanceof Error ? error.message : 'for an unknown reason')
-      }
+      return created(orConflict('not created', () => tenantView(lab.createProvider(options))))
+    },
+  },
+  {
+    method: 'POST',
+    path: '/ctl/certificate',
+    does: "a key and a certificate of the lab's authority: {names}; for a client, its client_id",
+    answer: ({ lab, body }) => {
+      const fields = fieldsOf(body ?? {})
+      const names = fields.texts('names') ?? []
+      fields.end()
+      if (names.length === 0) throw new ControlError(400, 'missing member', 'the body must have a member names')
+      return created(orConflict('not issued', () => lab.issueCertificate({ names })))
     },
   },
 ]

@@ -16,3 +16,12 @@ export class ControlError extends Error {
 export function problemAnswer({ status, title, detail }: Pick<ControlError, 'status' | 'title' | 'detail'>): Answer {
   return { ...jsonAnswer(status, { title, status, detail }), headers: { 'content-type': 'application/problem+json' } }
 }
+
+/** What the lab refuses with a sentence, as 409 with that sentence. */
+export function orConflict<T>(title: string, act: () => T): T {
+  try {
+    return act()
+  } catch (error) {
+    throw new ControlError(409, title, error instanceof Error ? error.message : 'for an unknown reason')
+  }
+}

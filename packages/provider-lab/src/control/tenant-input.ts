@@ -9,6 +9,15 @@ import { ControlError } from './problem.js'
 
 const defaultTtlSeconds = 3600
 
+const clientAuthMethods = [
+  'client_secret_basic',
+  'client_secret_post',
+  'tls_client_auth',
+  'self_signed_tls_client_auth',
+  'none',
+  'any',
+] as const
+
 /** The body of POST /ctl/t. Members are named as the OAuth parameters they stand for. */
 export function readTenant(body: unknown): TenantOptions {
   const fields = fieldsOf(body ?? {})
@@ -31,7 +40,11 @@ function readOptions(fields: Fields): { [Name in keyof LabProviderOptions]: LabP
   return {
     clientId: fields.text('client_id'),
     clientSecret: fields.text('client_secret'),
-    clientAuth: fields.choice('client_auth', ['client_secret_basic', 'client_secret_post', 'none', 'any']),
+    clientAuth: fields.choice('client_auth', clientAuthMethods),
+    clientCertificate: fields.text('client_certificate'),
+    registration: fields.choice('registration', ['off', 'open']),
+    cimd: fields.choice('cimd', ['off', 'supported']),
+    clientDocumentHosts: fields.texts('client_document_hosts'),
     par: fields.choice('par', ['off', 'supported', 'required']),
     dpop: fields.choice('dpop', ['off', 'supported', 'required']),
     oidc: fields.flag('oidc'),

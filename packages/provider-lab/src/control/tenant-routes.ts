@@ -1,10 +1,7 @@
 import { holdPoints } from '../holds.js'
-import type { LabProvider } from '../provider.js'
 import { labEndpoints } from '../request.js'
 import { fieldsOf, queryFields } from './fields.js'
-import type { LabSwitchMode } from '../switches/board.js'
-import type { LabSwitch } from '../switches/catalogue.js'
-import { ControlError } from './problem.js'
+import { ControlError, orConflict } from './problem.js'
 import { created, noContent, ok, onProvider, type Route, type TenantCall } from './route.js'
 import { readSwitchMode, requireSwitch } from './tenant-input.js'
 import { tenantView } from './tenant-view.js'
@@ -28,7 +25,8 @@ const routes: readonly Route<TenantCall>[] = [
     does: 'turns a switch on: {mode: always|times|nth|prob, n, p, value, only}',
     answer: ({ provider, params, body }) => {
       const name = requireSwitch(params['name'] ?? '')
-      turnOn(provider, name, readSwitchMode(fieldsOf(body ?? {})))
+      const how = readSwitchMode(fieldsOf(body ?? {}))
+      orConflict('not turned on', () => provider.turnOn(name, how))
       return ok(tenantView(provider)['switches'])
     },
   },
@@ -154,14 +152,6 @@ const routes: readonly Route<TenantCall>[] = [
 
 /** What can be done to one provider; each path starts with /ctl/t/{id}. */
 export const tenantRoutes: readonly Route[] = routes.map(onProvider)
-
-function turnOn(provider: LabProvider, name: LabSwitch, how: LabSwitchMode): void {
-  try {
-    provider.turnOn(name, how)
-  } catch (error) {
-    throw new ControlError(409, 'not turned on', error instanceof Error ? error.message : 'for an unknown reason')
-  }
-}
 
 function readOne<T>(body: unknown, name: string, read: (fields: ReturnType<typeof fieldsOf>, name: string) => T): T {
   const fields = fieldsOf(body ?? {})

@@ -1,8 +1,10 @@
 import { createSocket, type RemoteInfo } from 'node:dgram'
 import { isIP } from 'node:net'
+import { portTrouble } from '../listeners.js'
 import { readQuestion, writeAnswer } from './message.js'
 
 export type LabDns = {
+  host: string
   /** UDP. */
   port: number
   /**
@@ -17,7 +19,10 @@ export type LabDns = {
 
 const keptQueries = 10_000
 
-/** A DNS server that changes its mind, TTL 0. A name it was not told about does not exist. */
+/**
+ * A DNS server that changes its mind, TTL 0. A name it was not told about does not exist. Rejects with a sentence when the
+ * port is not to be had.
+ */
 export async function startLabDns(host = '127.0.0.1', port = 0): Promise<LabDns> {
   const zones = new Map<string, ReadonlyArray<readonly string[]>>()
   const asked = new Map<string, number>()
@@ -40,11 +45,12 @@ export async function startLabDns(host = '127.0.0.1', port = 0): Promise<LabDns>
     socket.send(writeAnswer(question, setFor(question.name, question.type)), from.port, from.address)
   })
   await new Promise<void>((resolve, reject) => {
-    socket.once('error', reject)
+    socket.once('error', (error) => reject(portTrouble(error, host, port)))
     socket.bind(port, host, () => resolve())
   })
 
   return {
+    host,
     port: socket.address().port,
     answers: (name, sets) => {
       const wrong = sets.flat().find((address) => isIP(address) === 0)

@@ -1,4 +1,5 @@
 import { redirectAnswer, textAnswer, type Answer } from '../answer.js'
+import { isRedirectUri } from '../client-metadata.js'
 import { takePushed } from './par.js'
 import { personFrom, type Person } from '../person.js'
 import type { LabRequest } from '../request.js'
@@ -11,10 +12,10 @@ type Params = Record<string, string>
  * default person) approves at once. A request whose client or redirect URI is wrong gets a page, never a redirect
  * (RFC 6749 section 4.1.2.1).
  */
-export function answerAuthorize(state: ProviderState, request: LabRequest): Answer {
+export async function answerAuthorize(state: ProviderState, request: LabRequest): Promise<Answer> {
   const params = paramsOf(state, { ...request.query, ...request.form })
   if (params === undefined) return textAnswer(400, 'text/plain; charset=utf-8', 'invalid_request: not a pushed request')
-  const refusal = unsafeToRedirect(state, params, request.repeated)
+  const refusal = await unsafeToRedirect(state, params, request.repeated)
   if (refusal) return textAnswer(400, 'text/plain; charset=utf-8', refusal)
 
   const person = personFrom(request.headers['cookie'], state.settings.subject)
@@ -55,16 +56,17 @@ function paramsOf(state: ProviderState, given: Params): Params | undefined {
   return Object.keys(rest).length === 0 && pushed?.['client_id'] === clientId ? pushed : undefined
 }
 
-function unsafeToRedirect({ settings }: ProviderState, params: Params, repeated: string[]): string | undefined {
+async function unsafeToRedirect(
+  { clients }: ProviderState,
+  params: Params,
+  repeated: string[],
+): Promise<string | undefined> {
   if (repeated.length > 0) return `invalid_request: repeated parameter ${repeated.join(', ')}`
-  if (params['client_id'] !== settings.clientId) return 'invalid_client: unknown client_id'
+  const found = await clients.find(params['client_id'] ?? '')
+  if ('problem' in found) return `invalid_client: ${found.problem}`
   const redirectUri = params['redirect_uri'] ?? ''
-  const registered = settings.redirectUris?.includes(redirectUri) ?? isAbsoluteHttpUri(redirectUri)
+  const registered = found.client.redirectUris?.includes(redirectUri) ?? isRedirectUri(redirectUri)
   return registered ? undefined : 'invalid_request: redirect_uri is not registered'
-}
-
-function isAbsoluteHttpUri(uri: string): boolean {
-  return URL.canParse(uri) && /^https?:$/.test(new URL(uri).protocol) && !uri.includes('#')
 }
 
 function requestError({ settings }: ProviderState, params: Params): string | undefined {
@@ -85,7 +87,7 @@ function errorParams(error: string): Params {
 
 function grantCode(state: ProviderState, params: Params, person: Person): string {
   const code = state.grants.addCode({
-    clientId: state.settings.clientId,
+    clientId: params['client_id'] ?? '',
     redirectUri: params['redirect_uri'] ?? '',
     codeChallenge: state.settings.pkce === 'ignored' ? undefined : params['code_challenge'],
     scope: (person.scope ?? params['scope'] ?? '').split(state.settings.scopeSeparator).filter((entry) => entry !== ''),

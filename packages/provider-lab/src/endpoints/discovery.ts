@@ -1,6 +1,7 @@
 import { jsonAnswer, oauthError, type Answer } from '../answer.js'
 import type { JsonObject } from '../jose.js'
 import type { LabRequest } from '../request.js'
+import type { Settings } from '../options.js'
 import type { ProviderState } from '../state.js'
 
 /** OpenID Connect Discovery section 3 and RFC 8414 section 2: one document serves both. */
@@ -12,9 +13,11 @@ export function answerDiscovery(state: ProviderState, request: LabRequest): Answ
   return state.switches.run('discovery.answer', jsonAnswer(200, metadata))
 }
 
-function metadataOf({ endpoints, settings }: ProviderState): JsonObject {
-  const authMethods =
-    settings.clientAuth === 'any' ? ['client_secret_basic', 'client_secret_post'] : [settings.clientAuth]
+function metadataOf({ endpoints, settings, switches }: ProviderState): JsonObject {
+  const registers = switches.run('registration.policy', settings.registration) === 'open'
+  const readsDocuments = switches.run('cimd.policy', settings.cimd) === 'supported'
+  const { mtlsAliases } = endpoints
+  const authMethods = authMethodsOf(settings)
   return {
     issuer: endpoints.issuer,
     authorization_endpoint: endpoints.authorizationEndpoint,
@@ -29,6 +32,15 @@ function metadataOf({ endpoints, settings }: ProviderState): JsonObject {
     ...(settings.pkce !== 'ignored' && { code_challenge_methods_supported: ['S256'] }),
     ...(settings.par !== 'off' && { pushed_authorization_request_endpoint: endpoints.parEndpoint }),
     ...(settings.par === 'required' && { require_pushed_authorization_requests: true }),
+    ...(registers && { registration_endpoint: endpoints.registrationEndpoint }),
+    ...(readsDocuments && { client_id_metadata_document_supported: true }),
+    ...(mtlsAliases && {
+      mtls_endpoint_aliases: {
+        token_endpoint: mtlsAliases.tokenEndpoint,
+        revocation_endpoint: mtlsAliases.revocationEndpoint,
+        ...(settings.par !== 'off' && { pushed_authorization_request_endpoint: mtlsAliases.parEndpoint }),
+      },
+    }),
     ...(settings.dpop !== 'off' && { dpop_signing_alg_values_supported: ['ES256'] }),
     ...(settings.sendsIss && { authorization_response_iss_parameter_supported: true }),
     ...(settings.oidc && {
@@ -40,3 +52,13 @@ function metadataOf({ endpoints, settings }: ProviderState): JsonObject {
     }),
   }
 }
+
+/** Of the configured client, and of those that may come. */
+function authMethodsOf({ clientAuth, registration, cimd }: Settings): string[] {
+  const configured = clientAuth === 'any' ? secrets : [clientAuth]
+  const open = registration === 'open' ? [...secrets, 'private_key_jwt', 'none'] : []
+  const documents = cimd === 'supported' ? ['private_key_jwt', 'none'] : []
+  return [...new Set([...configured, ...open, ...documents])]
+}
+
+const secrets = ['client_secret_basic', 'client_secret_post']

@@ -1,20 +1,20 @@
 import { jsonAnswer, noStore, oauthError, type Answer } from '../answer.js'
-import { refuseClient } from '../client-auth.js'
+import { authenticateClient } from '../client-auth.js'
 import type { LabRequest } from '../request.js'
 import type { ProviderState } from '../state.js'
 
 const lifetimeSeconds = 60
 
 /** RFC 9126 section 2: an authenticated client leaves its authorization request here and gets a reference to it. */
-export function answerPar(state: ProviderState, request: LabRequest): Answer {
+export async function answerPar(state: ProviderState, request: LabRequest): Promise<Answer> {
   const { settings, switches, pushed, random, clock } = state
   const early = switches.run('par.arrival', undefined, { form: request.form })
   if (early) return early
   if (settings.par === 'off') return oauthError(404, 'not_found', 'this provider takes no pushed requests')
   if (request.method !== 'POST') return oauthError(405, 'invalid_request', 'the endpoint takes POST')
   if (request.repeated.length > 0) return oauthError(400, 'invalid_request', 'repeated parameter')
-  const refusal = refuseClient(state, request)
-  if (refusal) return refusal
+  const client = await authenticateClient(state, request)
+  if ('status' in client) return client
   // Section 2.1: a reference to a reference is none.
   if (request.form['request_uri'] !== undefined) return oauthError(400, 'invalid_request', 'request_uri')
   const uri = `urn:ietf:params:oauth:request_uri:${random.hex(16)}`

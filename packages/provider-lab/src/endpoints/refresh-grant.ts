@@ -1,17 +1,16 @@
 import { oauthError } from '../answer.js'
 import type { ProviderState } from '../state.js'
-import type { GrantDecision } from './grant-decision.js'
+import type { GrantDecision, TokenRequest } from './grant-decision.js'
 
 /** RFC 6749 section 6, with the provider's rotation policy. */
-export function redeemRefreshToken(
-  state: ProviderState,
-  form: Record<string, string>,
-  thumbprint: string | undefined,
-): GrantDecision {
+export function redeemRefreshToken(state: ProviderState, { form, client, thumbprint }: TokenRequest): GrantDecision {
   const { grants, switches, settings, clock } = state
   const token = form['refresh_token']
   if (token === undefined) return oauthError(400, 'invalid_request', 'refresh_token is missing')
   const known = grants.findRefreshToken(token)
+  // RFC 6749 section 6: a refresh token is bound to its client.
+  if (known !== undefined && known.clientId !== client.id)
+    return oauthError(400, 'invalid_grant', 'issued to another client')
   // RFC 9449 section 5: a public client's refresh token is bound to its key.
   if (known?.dpopThumbprint !== undefined && known.dpopThumbprint !== thumbprint)
     return oauthError(400, 'invalid_grant', 'another key')

@@ -16,6 +16,18 @@ export function answerUserinfo(state: ProviderState, request: LabRequest): Answe
 
 /** The protected route: 200 for a live access token or one of the static credentials of the `api` option, else 401. */
 export function answerApi(state: ProviderState, request: LabRequest): Answer {
+  return withMetadataUrl(state, answerApiCall(state, request))
+}
+
+// RFC 9728 section 5.1: a challenge tells where to learn who guards the resource.
+function withMetadataUrl({ endpoints }: ProviderState, answer: Answer): Answer {
+  const challenge = answer.headers['www-authenticate']
+  if (challenge === undefined) return answer
+  const pointed = `${challenge}, resource_metadata="${endpoints.resourceMetadataUrl}"`
+  return { ...answer, headers: { ...answer.headers, 'www-authenticate': pointed } }
+}
+
+function answerApiCall(state: ProviderState, request: LabRequest): Answer {
   const early = state.switches.run('api.arrival', undefined)
   if (early) return early
   const by = staticCredential(state, request)

@@ -1,13 +1,13 @@
 // Owns the token endpoint as one numbered pipeline. Does not know how an answer is cut, delayed or reset on the wire.
 import { createHash } from 'node:crypto'
 import { jsonAnswer, noStore, oauthError, type Answer } from '../answer.js'
-import { refuseClient } from '../client-auth.js'
+import { authenticateClient } from '../client-auth.js'
 import type { AuthorizationCode } from '../grants.js'
 import { mintTokens } from '../mint.js'
 import type { LabRequest } from '../request.js'
 import type { ProviderState } from '../state.js'
 import type { GrantType } from '../switches/points.js'
-import type { GrantDecision } from './grant-decision.js'
+import type { GrantDecision, TokenRequest } from './grant-decision.js'
 import { keyAtTokenEndpoint } from './possession.js'
 import { redeemRefreshToken } from './refresh-grant.js'
 
@@ -25,8 +25,10 @@ export async function answerToken(state: ProviderState, request: LabRequest): Pr
   if (early) return early
 
   // 3. The request itself, 4. who sends it.
-  const refusal = refuseShape(state, request) ?? refuseClient(state, request)
+  const refusal = refuseShape(state, request)
   if (refusal) return refusal
+  const client = await authenticateClient(state, request)
+  if ('status' in client) return client
   if (!grant) return oauthError(400, 'unsupported_grant_type', 'authorization_code or refresh_token')
 
   const key = keyAtTokenEndpoint(state, request)
@@ -34,10 +36,8 @@ export async function answerToken(state: ProviderState, request: LabRequest): Pr
 
   // 5. The grant. Two requests held here race for the same token.
   await state.holds.pass('before-rotate')
-  const decision =
-    grant === 'authorization_code'
-      ? redeemCode(state, form, key.thumbprint)
-      : redeemRefreshToken(state, form, key.thumbprint)
+  const redeem = grant === 'authorization_code' ? redeemCode : redeemRefreshToken
+  const decision = redeem(state, { form, client, thumbprint: key.thumbprint })
   if ('status' in decision) return decision
 
   // 6. Mint, then spoil content and transport.
@@ -71,9 +71,10 @@ function refuseShape({ endpoints }: ProviderState, request: LabRequest): Answer 
 }
 
 // RFC 6749 section 4.1.3 and RFC 7636 section 4.6.
-function redeemCode(state: ProviderState, form: Record<string, string>, thumbprint: string | undefined): GrantDecision {
+function redeemCode(state: ProviderState, { form, client, thumbprint }: TokenRequest): GrantDecision {
   const code = state.grants.findCode(form['code'] ?? '')
   if (!code) return oauthError(400, 'invalid_grant', 'unknown code')
+  if (code.clientId !== client.id) return oauthError(400, 'invalid_grant', 'code issued to another client')
   if (code.family) {
     // RFC 6749 section 4.1.2: a second use revokes what the first one gave.
     code.family.alive = false
@@ -89,8 +90,8 @@ function redeemCode(state: ProviderState, form: Record<string, string>, thumbpri
   if (code.dpopThumbprint !== undefined && code.dpopThumbprint !== thumbprint)
     return oauthError(400, 'invalid_grant', 'dpop_jkt differs')
 
-  code.family = state.grants.startFamily(code.subject, code.scope)
-  if (state.settings.clientAuth === 'none') code.family.dpopThumbprint = thumbprint
+  code.family = state.grants.startFamily(client.id, code.subject, code.scope)
+  if (client.auth === 'none') code.family.dpopThumbprint = thumbprint
   const { family, scope, nonce } = code
   const plan = state.switches.run('token.plan', 'new', { grant: 'authorization_code', form, family })
   return {

@@ -10,6 +10,9 @@ const settled: ReadonlySet<string> = new Set([
   'prm.multiple',
   'ca.none_only',
   'ca.mtls_only',
+  'dcr.off',
+  'dcr.changed_secret',
+  'cimd.unsupported',
   'tok.tls_bad',
   'tok.hang_connect',
   'tok.token_type_dpop_downgrade', // does nothing to a bearer token

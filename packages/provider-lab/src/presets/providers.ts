@@ -1,3 +1,4 @@
+import type { LabProviderOptions } from '../options.js'
 import type { Preset } from './preset.js'
 
 // Facts restated from the providers' public documentation; each is the behaviour class, not a copy of the service.
@@ -6,6 +7,16 @@ const day = 24 * hour
 const minuteMs = 60_000
 
 const noSwitches = (): Record<string, never> => ({})
+
+// MCP authorization, 2026-07-28.
+const mcp: LabProviderOptions = {
+  oidc: false,
+  clientAuth: 'none',
+  pkce: 'required',
+  sendsIss: true,
+  accessTokenSeconds: 10 * 60,
+  refresh: { mode: 'rotating', graceMs: 0 },
+}
 
 export const providerPresets = {
   google: {
@@ -133,14 +144,17 @@ export const providerPresets = {
   },
   mcp: {
     does: 'a public client, PKCE required, iss in the response, short access tokens, strict rotation',
-    options: {
-      oidc: false,
-      clientAuth: 'none',
-      pkce: 'required',
-      sendsIss: true,
-      accessTokenSeconds: 10 * 60,
-      refresh: { mode: 'rotating', graceMs: 0 },
-    },
+    options: mcp,
+    switches: noSwitches,
+  },
+  'mcp-cimd': {
+    does: 'as mcp; a client_id may be the https URL of a client ID metadata document',
+    options: { ...mcp, cimd: 'supported' },
+    switches: noSwitches,
+  },
+  'mcp-dcr': {
+    does: 'as mcp; clients register themselves (RFC 7591)',
+    options: { ...mcp, registration: 'open' },
     switches: noSwitches,
   },
   fapi2: {

@@ -11,6 +11,7 @@ import { apiSwitches, revocationSwitches, userinfoSwitches } from './resources.j
 import { tokenContentSwitches } from './token-content.js'
 import { tokenTransportSwitches } from './token-transport.js'
 import { protectedResourceSwitches } from './protected-resource.js'
+import { registrationSwitches } from './registration.js'
 import { tlsSwitches } from './tls.js'
 
 /** The fault classes. A family is a class: `hostile5` draws five percent from each. */
@@ -29,6 +30,7 @@ export const switchFamilies = {
   'resource server': apiSwitches,
   'pushed authorization': parSwitches,
   possession: dpopSwitches,
+  'client registration': registrationSwitches,
 }
 
 export const catalogue = {
@@ -46,6 +48,7 @@ export const catalogue = {
   ...userinfoSwitches,
   ...parSwitches,
   ...dpopSwitches,
+  ...registrationSwitches,
   ...revocationSwitches,
   ...apiSwitches,
 }

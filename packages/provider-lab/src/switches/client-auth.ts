@@ -18,11 +18,8 @@ export const clientAuthSwitches = {
   'ca.post_only': { does: 'accepts and advertises client_secret_post alone', at: only('client_secret_post') },
   'ca.none_only': { does: 'accepts and advertises public clients alone', at: only('none') },
   'ca.mtls_only': {
-    does: 'advertises tls_client_auth (RFC 8705) alone and refuses every secret',
-    at: {
-      ...advertised('tls_client_auth'),
-      'token.arrival': () => jsonAnswer(401, { error: 'invalid_client', error_description: 'no certificate' }, noStore),
-    },
+    does: 'accepts and advertises tls_client_auth (RFC 8705) alone: a certificate, no secret; without TLS nobody',
+    at: only('tls_client_auth'),
   },
   'ca.invalid_client': {
     does: 'not processed: invalid_client, as after a lost secret; value is the status, default 401',

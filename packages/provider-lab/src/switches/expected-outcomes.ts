@@ -222,6 +222,11 @@ export const expectedOutcomes: Readonly<Record<LabSwitch, ExpectedOutcome>> = {
   'rs.dpop_nonce': ['active', 'RFC 9449 section 9: once more, with the nonce'],
   'rs.dpop_scheme_case': ['active', 'RFC 9110 section 11.1: schemes have no case'],
 
+  'dcr.off': ['misconfigured', 'another way to become a client, or the operator is asked for one'],
+  'dcr.invalid_client_metadata': ['misconfigured', 'told to the operator; not tried again unchanged'],
+  'dcr.changed_secret': ['active', 'RFC 7592 section 2.1: the answer replaces what was held, at once'],
+  'cimd.unsupported': ['active', 'registration instead, or the operator is asked for a client'],
+
   'rev.200_unknown': ['active', 'the client treats it as revoked'],
   'rev.503_retry_after': ['retry', 'after Retry-After, a bounded number of times'],
   'rev.400_unsupported_token_type': ['active', 'the access token instead, then what is held is shredded'],

@@ -18,6 +18,13 @@ export type AuthorizationResponse = { params: Record<string, string>; in: 'query
 export type Points = {
   'discovery.metadata': JsonObject
   'discovery.answer': Answer
+  /** Whether clients may register themselves (RFC 7591), and whether a client_id may be the URL of a document. */
+  'registration.policy': 'off' | 'open'
+  'cimd.policy': 'off' | 'supported'
+  /** Before a registration is looked at. */
+  'registration.arrival': Answer | undefined
+  /** The secret of a registered client, when it reads its registration. */
+  'registration.secret': string | undefined
   'authorize.response': AuthorizationResponse
   /** Before anything is processed: an answer here means the provider did nothing. */
   'token.arrival': Answer | undefined

@@ -1,4 +1,5 @@
 import { describe, expect, test } from '@jest/globals'
+import { Resolver } from 'node:dns/promises'
 import { existsSync, readFileSync } from 'node:fs'
 import { get } from 'node:https'
 import { createServer, type AddressInfo } from 'node:net'
@@ -72,7 +73,7 @@ test('a port that is taken is said in one line', async () => {
   const lab = runCommand(['--port', String(port), '--control-port', '0'])
   expect((await lab.ended).code).toBe(1)
   expect(lab.printed()).toBe(
-    `dromos-lab: port ${port} on 127.0.0.1 is taken by another program: choose another with --port or --control-port, or 0 for any\n`,
+    `dromos-lab: port ${port} on 127.0.0.1 is taken by another program: choose another with --port, --control-port or --dns-port, or 0 for any\n`,
   )
   other.close()
 })
@@ -83,6 +84,8 @@ describe('a wrong command line is answered with what would be right', () => {
     [['--switch', 'tok.nope'], 'dromos-lab switches lists them'],
     [['--port', '99999'], '--port takes a number from 0 to 65535'],
     [['--hostile', 'much'], '--hostile takes a number from 0 to 1'],
+    [['--dns', 'rebind.test=localhost'], "--dns takes addresses, not 'localhost'"],
+    [['--dns', 'rebind.test'], '--dns takes a name, = and addresses'],
     [['--colour'], "Unknown option '--colour'"],
     [['begin'], "there is no command 'begin'"],
   ])('%j', async (args, says) => {
@@ -91,6 +94,19 @@ describe('a wrong command line is answered with what would be right', () => {
     expect(lab.printed()).toContain(says)
     expect(lab.printed()).toContain('dromos-lab --help')
   })
+})
+
+test('--dns answers a name with its sets in turn, and ends with the command', async () => {
+  const sets = 'rebind.test=93.184.216.34/127.0.0.1,127.0.0.2'
+  const lab = runCommand([...anyPorts, '--dns', sets, '--dns', 'void.test=', '--dns-port', '0'])
+  const [, port = ''] = await lab.prints(/DNS +127\.0\.0\.1 port (\d+), UDP/)
+  const resolver = new Resolver({ timeout: 2_000, tries: 2 })
+  resolver.setServers([`127.0.0.1:${port}`])
+  expect(await resolver.resolve4('rebind.test')).toEqual(['93.184.216.34'])
+  expect(await resolver.resolve4('rebind.test')).toEqual(['127.0.0.1', '127.0.0.2'])
+  await expect(resolver.resolve4('void.test')).rejects.toMatchObject({ code: 'ENODATA' })
+  lab.signal('SIGTERM')
+  expect((await lab.ended).code).toBe(0)
 })
 
 test('the lists have every switch and every preset', async () => {

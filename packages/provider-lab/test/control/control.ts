@@ -2,12 +2,32 @@ import { startControl, startProviderLab, type Control, type LabOptions, type Pro
 
 // The control API as another process would use it: HTTP and JSON only.
 
-export type Reply = { status: number; type: string | null; body: any } // eslint-disable-line @typescript-eslint/no-explicit-any
+/** `Body` is what the caller expects of the answer; the test then says whether it came. */
+export type Reply<Body> = { status: number; type: string | null; body: Body }
+
+/** A provider as the control API shows it. */
+export type Tenant = Record<
+  | 'id'
+  | 'issuer'
+  | 'discovery_url'
+  | 'client_id'
+  | 'client_secret'
+  | 'token_endpoint'
+  | 'mtls_token_endpoint'
+  | 'jwks_uri'
+  | 'api_url',
+  string
+> & { switches: Record<string, object> }
 
 export type ControlledLab = {
   lab: ProviderLab
   control: Control
-  ask(method: string, path: string, body?: unknown, headers?: Record<string, string>): Promise<Reply>
+  ask<Body = unknown>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers?: Record<string, string>,
+  ): Promise<Reply<Body>>
   close(): Promise<void>
 }
 

@@ -1,5 +1,9 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { startControlledLab, type ControlledLab } from './control.js'
+import type { HoldView } from '../../src/control/tenant-holds.js'
+import type { JournalEntry, Oracle } from '../../src/index.js'
+import { startControlledLab, type ControlledLab, type Tenant } from './control.js'
+
+type Issued = { access_token: string; refresh_token: string }
 
 let lab: ControlledLab
 beforeAll(async () => {
@@ -8,10 +12,10 @@ beforeAll(async () => {
 afterAll(() => lab.close())
 
 async function created(body: object = {}) {
-  const { status, body: tenant } = await lab.ask('POST', '/ctl/t', body)
+  const { status, body: tenant } = await lab.ask<Tenant>('POST', '/ctl/t', body)
   expect(status).toBe(201)
   const path = `/ctl/t/${tenant.id}`
-  const issue = async () => (await lab.ask('POST', `${path}/issue`, { subject: 'ada', scope: 'openid' })).body
+  const issue = async () => (await lab.ask<Issued>('POST', `${path}/issue`, { subject: 'ada', scope: 'openid' })).body
   const refresh = async (refreshToken: string) => {
     const response = await fetch(tenant.token_endpoint, {
       method: 'POST',
@@ -29,7 +33,7 @@ test('a provider is made, configured by what the answer tells, and forgotten', a
   expect(tenant).toMatchObject({ id: 'acme', client_id: 'mine', switches: {} })
   const metadata = (await (await fetch(tenant.discovery_url)).json()) as Record<string, unknown>
   expect(metadata).toMatchObject({ issuer: tenant.issuer, token_endpoint: tenant.token_endpoint })
-  expect((await lab.ask('GET', '/ctl/t')).body.map(({ id }: { id: string }) => id)).toContain('acme')
+  expect((await lab.ask<Tenant[]>('GET', '/ctl/t')).body.map(({ id }) => id)).toContain('acme')
   expect((await lab.ask('DELETE', path)).status).toBe(204)
   expect((await fetch(tenant.discovery_url)).status).toBe(404)
   expect((await lab.ask('GET', path)).status).toBe(404)
@@ -44,15 +48,15 @@ test('a switch goes on with its mode and off again, and the journal names it in 
   expect((await refresh(token)).status).toBe(200)
   expect((await lab.ask('DELETE', `${path}/switch/tok.429`)).body).toEqual({})
 
-  const { body: journal } = await lab.ask('GET', `${path}/journal?endpoint=token`)
-  expect(journal.map(({ switches }: { switches: string[] }) => switches)).toEqual([['tok.429'], []])
+  const { body: journal } = await lab.ask<JournalEntry[]>('GET', `${path}/journal?endpoint=token`)
+  expect(journal.map(({ switches }) => switches)).toEqual([['tok.429'], []])
   expect(journal[0]).toMatchObject({
     seq: 1,
     endpoint: 'token',
     form: { grant_type: 'refresh_token', refresh_token: token },
     answered: { status: 429 },
   })
-  expect(journal[0].rawHead).toMatch(new RegExp(`^POST /t/${tenant.id}/token HTTP/1.1\r\n[^]*host: `, 'i'))
+  expect(journal[0]?.rawHead).toMatch(new RegExp(`^POST /t/${tenant.id}/token HTTP/1.1\r\n[^]*host: `, 'i'))
   expect((await lab.ask('GET', `${path}/journal?after=1`)).body).toHaveLength(1)
 })
 
@@ -60,7 +64,7 @@ test('switches can be on from the start and all go off at once', async () => {
   const { tenant, path } = await created({ switches: { 'tok.no_expires_in': {}, 'idt.iss+1': { mode: 'nth', n: 2 } } })
   expect(Object.keys(tenant.switches)).toEqual(['tok.no_expires_in', 'idt.iss+1'])
   await lab.ask('DELETE', `${path}/switch`)
-  expect((await lab.ask('GET', path)).body.switches).toEqual({})
+  expect((await lab.ask<Tenant>('GET', path)).body.switches).toEqual({})
 })
 
 test('the clock moves for one provider alone', async () => {
@@ -99,12 +103,12 @@ test('a token or everything of a person is revoked, and the oracle knows', async
 test('a request is held at a named point until it is released', async () => {
   const { path, issue, refresh } = await created()
   const { refresh_token: token } = await issue()
-  const { status, body: hold } = await lab.ask('POST', `${path}/hold`, { point: 'after-rotate' })
+  const { status, body: hold } = await lab.ask<HoldView>('POST', `${path}/hold`, { point: 'after-rotate' })
   expect([status, hold.reached]).toEqual([201, false])
   const answer = refresh(token)
   expect((await lab.ask('GET', `${path}/hold/${hold.hold}?wait_ms=10000`)).body).toEqual({ ...hold, reached: true })
-  const { families } = (await lab.ask('GET', `${path}/oracle`)).body
-  expect(families[0].currentRefreshToken).not.toBe(token)
+  const { families } = (await lab.ask<Oracle>('GET', `${path}/oracle`)).body
+  expect(families[0]?.currentRefreshToken).not.toBe(token)
   expect((await lab.ask('POST', `${path}/release`, { hold: hold.hold })).body).toEqual({ released: 1 })
   expect((await answer).status).toBe(200)
 })
@@ -117,8 +121,8 @@ test('the lists name every switch with what to expect, every preset and every pa
     does: 'alg none, no signature',
     expect: { outcome: 'failed', because: expect.stringContaining('RFC 8725') },
   })
-  const { body: presets } = await lab.ask('GET', '/ctl/presets')
-  expect(presets.map(({ name }: { name: string }) => name)).toContain('hostile5')
+  const { body: presets } = await lab.ask<Array<{ name: string }>>('GET', '/ctl/presets')
+  expect(presets.map(({ name }) => name)).toContain('hostile5')
   const { body: paths } = await lab.ask('GET', '/ctl')
   expect(paths).toContainEqual(expect.objectContaining({ method: 'PUT', path: '/ctl/t/{id}/switch/{name}' }))
 })

@@ -5,8 +5,8 @@ import { rowsUnder } from './readme.js'
 
 test('the README lists every call of the control API with its line, and none besides', async () => {
   const { ask, close } = await startControlledLab()
-  const { body } = await ask('GET', '/ctl')
-  const inCode = body.map(({ method, path, does }: Record<string, string>) => [`${method} ${path}`, does])
+  const { body } = await ask<Array<Record<'method' | 'path' | 'does', string>>>('GET', '/ctl')
+  const inCode = body.map(({ method, path, does }) => [`${method} ${path}`, does])
   expect(rowsUnder('Call')).toEqual(inCode)
   await close()
 })

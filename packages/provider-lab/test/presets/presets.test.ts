@@ -21,7 +21,7 @@ function start(preset: PresetName, options: TenantOptions = {}) {
   const post = (form: Record<string, string>, headers?: Record<string, string>): Promise<TokenAnswer> =>
     postForm(
       tokenEndpoint,
-      { client_id: clientId, ...(preset !== 'mcp' && { client_secret: clientSecret }), ...form },
+      { client_id: clientId, ...(!preset.startsWith('mcp') && { client_secret: clientSecret }), ...form },
       headers,
     )
   const refresh = (refreshToken: unknown, more: Record<string, string> = {}): Promise<TokenAnswer> =>
@@ -55,7 +55,7 @@ describe('class A, a stable refresh token that the answer leaves out', () => {
 })
 
 describe('class B, strict one use: a repeated refresh ends the grant', () => {
-  test.each(['auth0', 'box', 'mcp'] as const)('%s', async (preset) => {
+  test.each(['auth0', 'box', 'mcp', 'mcp-cimd', 'mcp-dcr'] as const)('%s', async (preset) => {
     expect(await predecessorAfter(preset, 0)).toEqual({ status: 400, alive: false })
   })
 
@@ -143,6 +143,18 @@ test('mcp takes a public client and insists on PKCE', async () => {
   expect(callback.searchParams.get('iss')).toBe(provider.issuer)
 })
 
+test.each([
+  ['mcp', {}],
+  ['mcp-cimd', { client_id_metadata_document_supported: true }],
+  ['mcp-dcr', { registration_endpoint: expect.stringMatching(/\/register$/) }],
+] as const)('%s advertises no other way to become a client than its own', async (preset, advertised) => {
+  const metadata = await getJson(`${start(preset).provider.issuer}/.well-known/oauth-authorization-server`)
+  const { client_id_metadata_document_supported: cimd, registration_endpoint: dcr } = metadata
+  expect(
+    JSON.parse(JSON.stringify({ client_id_metadata_document_supported: cimd, registration_endpoint: dcr })),
+  ).toEqual(advertised)
+})
+
 test('fapi2 takes pushed requests and proofs of possession alone, signs with PS256, and its tokens live five minutes', async () => {
   const { provider, refresh, issued } = start('fapi2')
   expect(await getJson(`${provider.issuer}/.well-known/openid-configuration`)).toMatchObject({
@@ -201,6 +213,6 @@ describe('hostile5', () => {
 })
 
 test('every preset is tried here by name', () => {
-  const tried = ['google', 'salesforce', 'auth0', 'box', 'mcp', 'slack', 'okta', 'atlassian', 'xero', 'github', 'gitlab', 'zendesk', 'microsoft', 'fapi2', 'hostile5'] // prettier-ignore
+  const tried = ['google', 'salesforce', 'auth0', 'box', 'mcp', 'mcp-cimd', 'mcp-dcr', 'slack', 'okta', 'atlassian', 'xero', 'github', 'gitlab', 'zendesk', 'microsoft', 'fapi2', 'hostile5'] // prettier-ignore
   expect(Object.keys(presets).sort()).toEqual(tried.sort())
 })

@@ -27,3 +27,12 @@ test('or it names another resource, no server, or the attacker beside the right 
   const several = await metadataWith('prm.multiple')
   expect(several.metadata['authorization_servers']).toEqual([several.provider.attackerUrl, several.provider.issuer])
 })
+
+test('a challenge of the API names that metadata (RFC 9728 section 5.1)', async () => {
+  const provider = lab.createProvider()
+  const challengeOf = async () => (await fetch(provider.apiUrl)).headers.get('www-authenticate')
+  const metadataUrl = `${lab.url}/.well-known/oauth-protected-resource/t/${provider.id}/api`
+  expect(await challengeOf()).toBe(`Bearer error="invalid_token", resource_metadata="${metadataUrl}"`)
+  provider.turnOn('rs.403_insufficient_scope')
+  expect(await challengeOf()).toContain(`scope="admin", resource_metadata="${metadataUrl}"`)
+})

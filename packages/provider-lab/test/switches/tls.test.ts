@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { request, type RequestOptions } from 'node:https'
+import type { RequestOptions } from 'node:https'
 import { startProviderLab, tlsFaults, type ProviderLab } from '../../src/index.js'
+import { sendHttps, type Sent } from '../https.js'
 
 let lab: ProviderLab
 beforeAll(async () => {
@@ -8,20 +9,9 @@ beforeAll(async () => {
 })
 afterAll(() => lab.close())
 
-type Sent = { status: number | undefined; body: string }
-
-/** A request of Node's own client, which trusts the lab's authority and nothing else. */
-function send(url: string, options: RequestOptions = {}): Promise<Sent> {
-  return new Promise((resolve, reject) => {
-    const sent = request(url, { ca: lab.caCertificate, agent: false, ...options }, (response) => {
-      let body = ''
-      response.on('data', (chunk: Buffer) => (body += chunk.toString()))
-      response.on('end', () => resolve({ status: response.statusCode, body }))
-    })
-    sent.on('error', reject)
-    sent.end(options.method === 'POST' ? 'client_secret=s3cret' : undefined)
-  })
-}
+/** A client that trusts the lab's authority and nothing else. */
+const send = (url: string, options: RequestOptions = {}): Promise<Sent> =>
+  sendHttps(url, { ca: lab.caCertificate, ...options }, options.method === 'POST' ? 'client_secret=s3cret' : undefined)
 
 test('every endpoint is HTTPS, and a client that trusts the authority gets through, by name and by address', async () => {
   const provider = lab.createProvider()
