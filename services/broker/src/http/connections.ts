@@ -2,14 +2,13 @@ import { ServiceError } from '@dromos/contract'
 import { readJson, refuseMethod, sendJson } from '@dromos/runtime'
 import { Router } from 'express'
 import { z } from 'zod'
-import { requireRole } from '../domain/caller.js'
 import { describeConnection } from '../domain/connection.js'
 import { expirySkewMs } from '../domain/credentials.js'
 import { isConnectionId } from '../domain/ids.js'
 import type { Ports } from '../flows/ports/ports.js'
 import { readToken, refreshNow } from '../flows/read-token.js'
 import type { Refresher } from '../flows/refresh-token.js'
-import { actorOf, callerOf } from './guard.js'
+import { actorOf, callerAs } from './guard.js'
 import { parseInput, singleQuery } from './input.js'
 
 type ConnectionPorts = Pick<Ports, 'now' | 'connections' | 'vault' | 'report' | 'usage'> & { refresher: Refresher }
@@ -23,8 +22,7 @@ export function connectionsRouter(ports: ConnectionPorts): Router {
   router
     .route('/connections/:connectionId/status')
     .get(async (request, response) => {
-      const caller = callerOf(response)
-      requireRole(caller, 'agent')
+      const caller = callerAs(response, 'agent')
       const { connectionId } = request.params
       if (!isConnectionId(connectionId)) throw new ServiceError('invalid_connection_id', 'not a connection id')
       const view = await ports.connections.view({ tenantId: caller.tenantId, connectionId })
@@ -36,8 +34,7 @@ export function connectionsRouter(ports: ConnectionPorts): Router {
   router
     .route('/connections/:connectionId/token')
     .get(async (request, response) => {
-      const caller = callerOf(response)
-      requireRole(caller, 'agent')
+      const caller = callerAs(response, 'agent')
       const minTtlMs = minTtl(singleQuery(request.query, 'min_ttl'))
       const payload = await readToken(ports, caller, actorOf(response), request.params.connectionId, { minTtlMs })
       sendJson(response, 200, payload)
@@ -47,8 +44,7 @@ export function connectionsRouter(ports: ConnectionPorts): Router {
   router
     .route('/connections/:connectionId/refresh')
     .post(readJson, async (request, response) => {
-      const caller = callerOf(response)
-      requireRole(caller, 'agent')
+      const caller = callerAs(response, 'agent')
       // S clients post nothing at all.
       const body = parseInput(refreshBody, request.body ?? {})
       const options = { ifVersion: body.if_version }

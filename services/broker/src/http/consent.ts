@@ -3,7 +3,6 @@ import { readJson, refuseMethod } from '@dromos/runtime'
 import { type Request, type Response, Router } from 'express'
 import { z } from 'zod'
 import { parseAuthorizationResponse } from '../domain/authorization-response.js'
-import { requireRole } from '../domain/caller.js'
 import { isProviderId } from '../domain/ids.js'
 import { continueInBrowser, openLink } from '../flows/continue-in-browser.js'
 import { finishConnection } from '../flows/finish-connection.js'
@@ -12,7 +11,7 @@ import type { ConsentSettings } from '../flows/open-consent.js'
 import type { Revoker } from '../flows/revocation-worker.js'
 import { type ConsentWish, startConnection } from '../flows/start-connection.js'
 import { bindBrowser, isBoundBrowser } from './browser-binding.js'
-import { actorOf, callerOf } from './guard.js'
+import { actorOf, callerAs } from './guard.js'
 import { answerOnce } from './idempotent.js'
 import { completionChallenge, parseInput } from './input.js'
 
@@ -50,8 +49,7 @@ export function consentSpecRouter(ports: ConsentPorts, settings: ConsentSettings
   router
     .route('/auth/consent-spec')
     .post(readJson, async (request, response) => {
-      const caller = callerOf(response)
-      requireRole(caller, 'agent')
+      const caller = callerAs(response, 'agent')
       const wish = parseWish(request.body)
       await answerOnce(ports, request, response, caller, wish, () =>
         startConnection(ports, settings, caller, actorOf(response), wish),

@@ -1,10 +1,9 @@
 import { readJson, refuseMethod } from '@dromos/runtime'
 import { Router } from 'express'
 import { z } from 'zod'
-import { requireRole } from '../domain/caller.js'
 import type { Ports } from '../flows/ports/ports.js'
 import { provePossession } from '../flows/prove-possession.js'
-import { actorOf, callerOf } from './guard.js'
+import { actorOf, callerAs } from './guard.js'
 import { parseInput } from './input.js'
 
 const loopback = /^(localhost|127\.0\.0\.1|\[::1\])$/
@@ -36,8 +35,7 @@ export function dpopProofRouter(ports: Pick<Ports, 'connections' | 'vault' | 'dp
   router
     .route('/connections/:connectionId/dpop-proof')
     .post(readJson, async (request, response) => {
-      const caller = callerOf(response)
-      requireRole(caller, 'agent')
+      const caller = callerAs(response, 'agent')
       const { method, url, nonce } = parseInput(proofBody, request.body)
       const wish = { method, url, nonce }
       const proof = await provePossession(ports, caller, actorOf(response), request.params.connectionId, wish)

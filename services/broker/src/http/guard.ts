@@ -1,10 +1,10 @@
 // Owns who may reach a route: network, API key, and the caller and actor the routes work with.
-// Does not own roles per route (domain/caller.ts, called by each route) or how a key is proven (flows/).
+// Does not own which role a route needs (each route names it) or how a key is proven (flows/).
 import { isIP } from 'node:net'
 import { ServiceError, toServiceError, type ErrorReason } from '@dromos/contract'
 import { clientAddress, headerValues, parseNetworks, requestIdOf, type Networks } from '@dromos/runtime'
 import type { Request, RequestHandler, Response } from 'express'
-import { parseApiKey, type Caller } from '../domain/caller.js'
+import { type Caller, parseApiKey, requireRole, type Role } from '../domain/caller.js'
 import type { Actor } from '../domain/events.js'
 import { readPresentedKeys } from '../domain/presented-key.js'
 import { createAuthenticator } from '../flows/authenticate-caller.js'
@@ -75,6 +75,13 @@ export function assignActor(options: { trustedProxies: readonly string[] }): Req
 export function callerOf(response: Response): Caller {
   const { caller } = foundFor(response)
   if (caller === undefined) throw new Error('this route is not guarded')
+  return caller
+}
+
+/** The caller `guard` found, who holds the role: else throws `access_denied`. */
+export function callerAs(response: Response, role: Role): Caller {
+  const caller = callerOf(response)
+  requireRole(caller, role)
   return caller
 }
 

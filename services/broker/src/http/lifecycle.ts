@@ -1,8 +1,7 @@
 import { type ConnectionItem, type ConnectionPage, ServiceError } from '@dromos/contract'
 import { readJson, refuseMethod } from '@dromos/runtime'
-import { type Request, Router } from 'express'
+import { type Request, type RequestHandler, type Response, Router } from 'express'
 import { z } from 'zod'
-import { requireRole } from '../domain/caller.js'
 import { listedStatuses, needsPerson, toConnectionItem } from '../domain/connection-details.js'
 import { isConnectionId, isProviderId } from '../domain/ids.js'
 import { schedulePolicies } from '../domain/provider-profile.js'
@@ -19,7 +18,7 @@ import {
 } from '../flows/reconnect-connection.js'
 import type { Revoker } from '../flows/revocation-worker.js'
 import { updateConnection } from '../flows/update-connection.js'
-import { actorOf, callerOf } from './guard.js'
+import { actorOf, callerAs } from './guard.js'
 import { answerOnce } from './idempotent.js'
 import { completionChallenge, parseInput, singleQuery } from './input.js'
 import { readCursor, readLimit } from './paging.js'
@@ -57,8 +56,7 @@ export function lifecycleRouter(ports: LifecyclePorts, settings: ConsentSettings
   router
     .route('/connections')
     .get(async (request, response) => {
-      const caller = callerOf(response)
-      requireRole(caller, 'agent')
+      const caller = callerAs(response, 'agent')
       const wanted = { ...readFilters(request.query), tenantId: caller.tenantId }
       const items = (await ports.connections.list({ ...wanted, limit: wanted.limit + 1 })).map(toConnectionItem)
       response.set('Cache-Control', 'no-store').json(toPage(items, wanted.limit))
@@ -68,8 +66,7 @@ export function lifecycleRouter(ports: LifecyclePorts, settings: ConsentSettings
   router
     .route('/connections/:connectionId')
     .get(async (request, response) => {
-      const caller = callerOf(response)
-      requireRole(caller, 'agent')
+      const caller = callerAs(response, 'agent')
       const { connectionId } = request.params
       const wantsLink = readFlag(request.query, 'with_auth_url')
       const details = await findDetails(ports, caller, connectionId)
@@ -78,86 +75,82 @@ export function lifecycleRouter(ports: LifecyclePorts, settings: ConsentSettings
         wantsLink && needsPerson(details)
           ? await reconnectConnection(ports, settings, caller, actorOf(response), connectionId, sameAgain)
           : undefined
-      response.set('Cache-Control', 'no-store')
-      response.json({ ...toConnectionItem(details), ...(link === undefined ? {} : { authUrl: link.authUrl }) })
+      sendItem(response, { ...toConnectionItem(details), ...(link === undefined ? {} : { authUrl: link.authUrl }) })
     })
     .patch(readJson, async (request, response) => {
-      const caller = callerOf(response)
-      requireRole(caller, 'agent')
+      const caller = callerAs(response, 'agent')
       const body = parseInput(updateBody, request.body)
       const details = await updateConnection(ports, caller, actorOf(response), request.params.connectionId, {
         refreshSchedule: body.refresh_schedule ?? undefined,
       })
-      response.set('Cache-Control', 'no-store').json(toConnectionItem(details))
+      sendItem(response, toConnectionItem(details))
     })
     .delete(async (request, response) => {
-      const caller = callerOf(response)
-      requireRole(caller, 'agent')
+      const caller = callerAs(response, 'agent')
       const details = await disconnectConnection(ports, caller, actorOf(response), request.params.connectionId)
-      response.set('Cache-Control', 'no-store').json(toConnectionItem(details))
+      sendItem(response, toConnectionItem(details))
     })
     .all(refuseMethod('GET, PATCH, DELETE'))
 
-  router
-    .route('/connections/:connectionId/reconnect')
-    .post(readJson, async (request, response) => {
-      const caller = callerOf(response)
-      requireRole(caller, 'agent')
-      const body = parseInput(reconnectBody, request.body ?? {})
-      const wish: ReconnectWish = {
-        scopes: { kind: 'renew', scopes: body.scopes ?? undefined },
-        returnUrl: body.return_url,
-        allowsAccountChange: body.allow_account_change ?? false,
-        completionChallenge: body.completion_challenge,
-      }
+  /** A further consent of the same connection, for what the body wishes. */
+  const renew =
+    (readWish: (body: unknown) => ReconnectWish): RequestHandler<{ connectionId: string }> =>
+    async (request, response) => {
+      const caller = callerAs(response, 'agent')
+      const wish = readWish(request.body ?? {})
       await answerOnce(ports, request, response, caller, wish, () =>
         reconnectConnection(ports, settings, caller, actorOf(response), request.params.connectionId, wish),
       )
-    })
-    .all(refuseMethod('POST'))
-
-  router
-    .route('/connections/:connectionId/step-up')
-    .post(readJson, async (request, response) => {
-      const caller = callerOf(response)
-      requireRole(caller, 'agent')
-      const body = parseInput(stepUpBody, request.body ?? {})
-      const wish: ReconnectWish = {
-        scopes: { kind: 'widen', scopes: body.scopes },
-        returnUrl: body.return_url,
-        allowsAccountChange: false,
-        completionChallenge: body.completion_challenge,
-      }
-      await answerOnce(ports, request, response, caller, wish, () =>
-        reconnectConnection(ports, settings, caller, actorOf(response), request.params.connectionId, wish),
-      )
-    })
-    .all(refuseMethod('POST'))
+    }
+  router.route('/connections/:connectionId/reconnect').post(readJson, renew(readReconnect)).all(refuseMethod('POST'))
+  router.route('/connections/:connectionId/step-up').post(readJson, renew(readStepUp)).all(refuseMethod('POST'))
 
   router
     .route('/connections/:connectionId/complete')
     .post(readJson, async (request, response) => {
-      const caller = callerOf(response)
-      requireRole(caller, 'agent')
+      const caller = callerAs(response, 'agent')
       const body = parseInput(completeBody, request.body ?? {})
       const details = await completeConnection(ports, caller, actorOf(response), request.params.connectionId, {
         connectCode: body.connect_code,
         userId: body.user_id,
         completionVerifier: body.completion_verifier,
       })
-      response.set('Cache-Control', 'no-store').json(toConnectionItem(details))
+      sendItem(response, toConnectionItem(details))
     })
     .all(refuseMethod('POST'))
 
   return router
 }
 
-const sameAgain = {
+const sendItem = (response: Response, item: ConnectionItem): void =>
+  void response.set('Cache-Control', 'no-store').json(item)
+
+function readReconnect(body: unknown): ReconnectWish {
+  const input = parseInput(reconnectBody, body)
+  return {
+    scopes: { kind: 'renew', scopes: input.scopes ?? undefined },
+    returnUrl: input.return_url,
+    allowsAccountChange: input.allow_account_change ?? false,
+    completionChallenge: input.completion_challenge,
+  }
+}
+
+function readStepUp(body: unknown): ReconnectWish {
+  const input = parseInput(stepUpBody, body)
+  return {
+    scopes: { kind: 'widen', scopes: input.scopes },
+    returnUrl: input.return_url,
+    allowsAccountChange: false,
+    completionChallenge: input.completion_challenge,
+  }
+}
+
+const sameAgain: ReconnectWish = {
   scopes: { kind: 'renew', scopes: undefined },
   returnUrl: undefined,
   allowsAccountChange: false,
   completionChallenge: undefined,
-} as const
+}
 
 const pageSize = { byDefault: 50, max: 200 }
 

@@ -4,10 +4,9 @@ import { ServiceError } from '@dromos/contract'
 import { refuseMethod } from '@dromos/runtime'
 import { Router, type RequestHandler } from 'express'
 import type { Incident } from '../domain/incident.js'
-import { requireRole } from '../domain/caller.js'
 import type { AuditRow } from '../flows/ports/audit.js'
 import type { Ports } from '../flows/ports/ports.js'
-import { callerOf } from './guard.js'
+import { callerAs } from './guard.js'
 import { singleQuery } from './input.js'
 import { readCursor, readLimit, takePage } from './paging.js'
 
@@ -93,8 +92,7 @@ export function auditRouter(ports: Pick<Ports, 'audit'>): Router {
   router
     .route('/audit')
     .get(async (request, response) => {
-      const caller = callerOf(response)
-      requireRole(caller, 'admin')
+      const caller = callerAs(response, 'admin')
       const { query } = request
       const limit = readLimit(query, auditPage)
       const rows = await ports.audit.list({

@@ -15,7 +15,7 @@ import {
 } from '../flows/manage-providers.js'
 import type { Ports } from '../flows/ports/ports.js'
 import type { StoredProvider } from '../flows/ports/providers.js'
-import { actorOf, callerOf } from './guard.js'
+import { actorOf, callerAs, callerOf } from './guard.js'
 import { readCursor, readLimit, takePage } from './paging.js'
 
 const listPage = { byDefault: 100, max: 200 }
@@ -33,12 +33,12 @@ export function providersRouter(ports: Pick<Ports, 'providers' | 'report'>): Rou
   router
     .route('/providers')
     .get(async (request, response) => {
-      requireAdmin(response)
+      callerAs(response, 'admin')
       const providers = await readPage(ports, request, response, listPage)
       response.json(providers.map(({ identity }) => ({ id: identity.id, name: identity.name })))
     })
     .post(readJson, async (request, response) => {
-      requireAdmin(response)
+      callerAs(response, 'admin')
       const profile: unknown = isJsonObject(request.body) ? request.body.profile : undefined
       if (profile === undefined || profile === null)
         throw new ServiceError('missing_profile', 'send {"profile": {...}} with the provider to create')
@@ -59,14 +59,14 @@ export function providersRouter(ports: Pick<Ports, 'providers' | 'report'>): Rou
   router
     .route('/providers/by-name/:name')
     .get(async (request, response) => {
-      requireAdmin(response)
+      callerAs(response, 'admin')
       const [found, ...others] = await ports.providers.findByName(request.params.name)
       if (found === undefined) throw new ServiceError('provider_not_found', 'no such provider')
       if (others.length > 0) throw new ServiceError('provider_ambiguous', 'several providers match: use the id')
       response.json({ id: found.identity.id })
     })
     .delete(async (request, response) => {
-      requireAdmin(response)
+      callerAs(response, 'admin')
       const count = await removeProvidersByName(ports, actorOf(response), request.params.name)
       response.json({ message: `Deleted ${count} provider(s)` })
     })
@@ -75,20 +75,20 @@ export function providersRouter(ports: Pick<Ports, 'providers' | 'report'>): Rou
   router
     .route('/providers/:providerId')
     .get(async (request, response) => {
-      requireAdmin(response)
+      callerAs(response, 'admin')
       const provider = await findProvider(ports, idOf(request))
       response.set('ETag', etag(provider.identity.version)).json(toView(provider))
     })
     .put(readJson, async (request, response) => {
-      requireAdmin(response)
+      callerAs(response, 'admin')
       sendChanged(response, await replaceProvider(ports, actorOf(response), changeOf(request), request.body))
     })
     .patch(readJson, async (request, response) => {
-      requireAdmin(response)
+      callerAs(response, 'admin')
       sendChanged(response, await patchProvider(ports, actorOf(response), changeOf(request), request.body))
     })
     .delete(async (request, response) => {
-      requireAdmin(response)
+      callerAs(response, 'admin')
       await removeProvider(ports, actorOf(response), changeOf(request))
       response.json({ message: 'Provider deleted' })
     })
@@ -96,8 +96,6 @@ export function providersRouter(ports: Pick<Ports, 'providers' | 'report'>): Rou
 
   return router
 }
-
-const requireAdmin = (response: Response): void => requireRole(callerOf(response), 'admin')
 
 async function readPage(
   ports: Pick<Ports, 'providers'>,
