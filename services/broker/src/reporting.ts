@@ -14,6 +14,8 @@ import { createRotationGauge, type ObserveRotation } from './rotation-gauge.js'
 // Owns the audit row, the counter and the log line of everything that happens: made here and nowhere else.
 // Does not own the vocabulary (domain/events.ts).
 
+type EventData = NonNullable<BrokerEvent['data']>
+
 export type Reporting = {
   report: Report
   observeRequest(finished: FinishedRequest): void
@@ -129,28 +131,35 @@ function createMetrics(registry: MetricsRegistry) {
     'status',
   ])
 
-  // Labels: provider ids are bounded by the registry of providers; every other label is a closed vocabulary.
-  const count = ({ type, data = {} }: BrokerEvent): void => {
-    event(type).inc()
-    const provider = String(data.provider_id ?? 'unknown')
-    if (type === 'connection.created') {
+  // What an event counts beside itself. Labels: provider ids are bounded by the registry of providers; every other label is a
+  // closed vocabulary.
+  const counts: Readonly<Partial<Record<EventType, (data: EventData) => void>>> = {
+    'connection.created': (data) => {
       consents.inc()
       if (data.has_openid === true) openidConsents.inc()
-    } else if (type === 'oauth_flow_completed') {
+    },
+    oauth_flow_completed: (data) => {
       exchanges.inc({ status: 'success' })
       observeMs(exchangeSeconds, data.duration_ms)
       if (data.has_id_token === true) idTokens.inc()
-    } else if (type === 'token_exchange_failed') exchanges.inc({ status: 'error' })
-    else if (type === 'token_retrieved') read(provider, String(data.has_id_token === true)).inc()
-    else if (type === 'token_refreshed') {
+    },
+    token_exchange_failed: () => exchanges.inc({ status: 'error' }),
+    token_retrieved: (data) => read(providerOf(data), String(data.has_id_token === true)).inc(),
+    token_refreshed: (data) => {
       refreshes.inc({ outcome: 'success' })
       observeMs(refreshSeconds, data.duration_ms)
-    } else if (type === 'token_refresh_failed') refreshes.inc({ outcome: String(data.reason) })
-    else if (type === 'token_refresh_fatal') refreshes.inc({ outcome: `fatal_${String(data.reason)}` })
-    else if (type === 'token_orphaned') orphans.inc()
-    else if (type === 'connection.revoked') revocations.inc({ outcome: String(data.outcome) })
-    else if (type === 'provider_incident') incidents.inc({ provider })
-    else if (type === 'integrity_error') integrity.inc()
+    },
+    token_refresh_failed: (data) => refreshes.inc({ outcome: String(data.reason) }),
+    token_refresh_fatal: (data) => refreshes.inc({ outcome: `fatal_${String(data.reason)}` }),
+    token_orphaned: () => orphans.inc(),
+    'connection.revoked': (data) => revocations.inc({ outcome: String(data.outcome) }),
+    provider_incident: (data) => incidents.inc({ provider: providerOf(data) }),
+    integrity_error: () => integrity.inc(),
+  }
+
+  const count = ({ type, data = {} }: BrokerEvent): void => {
+    event(type).inc()
+    counts[type]?.(data)
   }
 
   return {
@@ -167,6 +176,8 @@ function createMetrics(registry: MetricsRegistry) {
     request: rememberChildren((method, route, status) => requests.labels(method, route, status)),
   }
 }
+
+const providerOf = (data: EventData): string => String(data.provider_id ?? 'unknown')
 
 function observeMs(histogram: { observe(seconds: number): void }, ms: unknown): void {
   if (typeof ms === 'number') histogram.observe(ms / 1000)
