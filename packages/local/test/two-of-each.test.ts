@@ -104,6 +104,7 @@ function inTurn(edges: readonly Edge[]): Edge {
     getConnection: (id) => next().getConnection(id),
     stepUp: (id, asked) => next().stepUp(id, asked),
     reconnect: (id, asked) => next().reconnect(id, asked),
+    complete: (id, completion) => next().complete(id, completion),
     disconnect: (id) => next().disconnect(id),
     close: () => edges.forEach((edge) => edge.close()),
   }

@@ -1,6 +1,5 @@
 // Owns the operator's command line: keys of the clients, rotation, audit, restore, tenants. Does not own what a key is
 // (domain/api-key.ts), what happens to it (flows/manage-clients.ts) or process.* (admin.ts).
-import { ServiceError } from '@dromos/contract'
 import { createLogger, createMetricsRegistry, type Environment } from '@dromos/runtime'
 import { Command, Option } from 'commander'
 import { parseDatabaseConfig } from './database-config.js'
@@ -13,7 +12,7 @@ import type { Ports } from './flows/ports/ports.js'
 import { createAuditSegmentStore } from './postgres/audit-segment-store.js'
 import { createAuditStore } from './postgres/audit-store.js'
 import { createClientStore } from './postgres/client-store.js'
-import { describeConnectionTrouble } from './postgres/connection-trouble.js'
+import { explainToOperator } from './postgres/connection-trouble.js'
 import { createCanaryStore } from './postgres/canary-store.js'
 import { type Database, openDatabase } from './postgres/database.js'
 import { createResealStore } from './postgres/reseal-store.js'
@@ -61,8 +60,7 @@ async function withPorts({ environment }: CommandLine, work: (ports: AdminPorts)
   try {
     await work({ clients: createClientStore(database, now), report, now, database })
   } catch (error) {
-    if (!(error instanceof ServiceError) || error.reason !== 'database_unavailable') throw error
-    throw new ServiceError(error.reason, describeConnectionTrouble(config.databaseUrl, error.cause))
+    throw explainToOperator(config.databaseUrl, error)
   } finally {
     await audit.close()
     await database.close()

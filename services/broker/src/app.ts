@@ -5,14 +5,15 @@ import { checkCanaries } from './flows/check-canaries.js'
 import { createMetricsApp, serveMetrics } from './http/metrics.js'
 import { createServer } from './http/server.js'
 import type { EgressWays } from './oauth/outbound-fetch.js'
+import { explainToOperator } from './postgres/connection-trouble.js'
 
 // Owns the order in which the broker starts and ends. Does not own what it is made of: compose.ts.
 
 export type Broker = RunningService & { port: number; metricsPort: number | undefined }
 
 /**
- * Starts the broker. Throws `integrity_error` when the database was sealed with another key, `database_unavailable` when there
- * is none, `internal_error` when a port is busy. `now` and `egress` are injected so that tests can move time and
+ * Starts the broker. Throws `integrity_error` when the database was sealed with another key, `database_unavailable` with what is
+ * wrong when it cannot be used, `internal_error` when a port is busy. `now` and `egress` are injected so that tests can move time and
  * the providers' addresses.
  */
 export async function startBroker(
@@ -29,7 +30,7 @@ export async function startBroker(
     await listen(assembly, config, log, servers)
   } catch (error) {
     await stop(assembly, servers)
-    throw error
+    throw explainToOperator(config.databaseUrl, error)
   }
   assembly.background.start()
   const [main, metrics] = servers

@@ -28,7 +28,7 @@ const [option] = process.argv.slice(2)
 if (option === '--help' || option === '-h') {
   process.stdout.write(help)
 } else if (option !== undefined) {
-  process.stderr.write(`unknown argument\n\n${help}`)
+  process.stderr.write(`unknown argument: ${option}\n\n${help}`)
   process.exitCode = 64 // EX_USAGE of sysexits.h
 } else {
   await run().catch((error: unknown) => {

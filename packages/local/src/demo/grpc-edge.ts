@@ -41,8 +41,8 @@ export function grpcEdge(address: string, apiKey: string): Edge {
     const answer = await invoke(name, message)
     return { connectionId: textOf(answer, 'connection_id', name), authUrl: textOf(answer, 'auth_url', name) }
   }
-  const see = async (name: string, id: string): Promise<Seen> => {
-    const answer = await invoke(name, { connection_id: id })
+  const see = async (name: string, id: string, message: object = {}): Promise<Seen> => {
+    const answer = await invoke(name, { connection_id: id, ...message })
     const scopes = answer['granted_scopes']
     return { status: textOf(answer, 'status', name), grantedScopes: Array.isArray(scopes) ? scopes.map(String) : [] }
   }
@@ -67,7 +67,14 @@ export function grpcEdge(address: string, apiKey: string): Edge {
     getConnection: (id) => see('GetConnection', id),
     stepUp: (id, { scopes, returnUrl }) =>
       ask('StepUpConnection', { connection_id: id, scopes, return_url: returnUrl }),
-    reconnect: (id, { returnUrl }) => ask('ReconnectConnection', { connection_id: id, return_url: returnUrl }),
+    reconnect(id, { returnUrl, completionChallenge }) {
+      const message = { connection_id: id, return_url: returnUrl, completion_challenge: completionChallenge }
+      return ask('ReconnectConnection', message)
+    },
+    complete(id, { connectCode, userId, verifier }) {
+      const message = { connect_code: connectCode, user_id: userId, completion_verifier: verifier }
+      return see('CompleteConnection', id, message)
+    },
     disconnect: (id) => see('DisconnectConnection', id),
     close: () => client.close(),
   }

@@ -9,10 +9,10 @@ export function httpEdge(gateway: string, apiKey: string): Edge {
     const what = `POST /v1/connections/{id}/${verb}`
     return { connectionId: textOf(answer, 'connection_id', what), authUrl: textOf(answer, 'authUrl', what) }
   }
-  const see = async (method: 'GET' | 'DELETE', id: string): Promise<Seen> => {
-    const answer = await call(method, `${connections}/${id}`, apiKey)
+  const see = async (method: 'GET' | 'POST' | 'DELETE', path: string, body?: object): Promise<Seen> => {
+    const answer = await call(method, `${connections}/${path}`, apiKey, body)
     const scopes = isRecord(answer.body) ? answer.body['granted_scopes'] : undefined
-    const status = textOf(answer, 'status', `${method} /v1/connections/{id}`)
+    const status = textOf(answer, 'status', `${method} /v1/connections/{id}${path.replace(/^[^/]+/, '')}`)
     return { status, grantedScopes: Array.isArray(scopes) ? scopes.map(String) : [] }
   }
   return {
@@ -44,7 +44,10 @@ export function httpEdge(gateway: string, apiKey: string): Edge {
     },
     getConnection: (id) => see('GET', id),
     stepUp: (id, { scopes, returnUrl }) => ask(id, 'step-up', { scopes, return_url: returnUrl }),
-    reconnect: (id, { returnUrl }) => ask(id, 'reconnect', { return_url: returnUrl }),
+    reconnect: (id, { returnUrl, completionChallenge }) =>
+      ask(id, 'reconnect', { return_url: returnUrl, completion_challenge: completionChallenge }),
+    complete: (id, { connectCode, userId, verifier }) =>
+      see('POST', `${id}/complete`, { connect_code: connectCode, user_id: userId, completion_verifier: verifier }),
     disconnect: (id) => see('DELETE', id),
     close() {},
   }

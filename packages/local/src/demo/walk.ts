@@ -1,3 +1,4 @@
+import { createHash, randomBytes } from 'node:crypto'
 import { setTimeout as pause } from 'node:timers/promises'
 import { request } from 'undici'
 import { Browser } from '../browser/browser.js'
@@ -7,7 +8,7 @@ import { Problem } from '../problem.js'
 import { isRecord } from '../stack/broker-api.js'
 import type { Progress } from '../stack/progress.js'
 import type { DevFile } from '../stack/stack-files.js'
-import type { Edge, Requested } from './edge.js'
+import type { Completion, Edge, Requested } from './edge.js'
 
 const ACTIVE_DEADLINE_MS = 15_000
 const FIRST_SCOPES = ['openid', 'email', 'offline_access']
@@ -60,14 +61,7 @@ async function liveOn(edge: Edge, info: DevFile, id: string, login: string, prog
     () => granted(edge, id, WIDER_SCOPE),
     (scopes) => scopes.join(' '),
   )
-  const before = await edge.getToken(id)
-  await progress.step(
-    'reconnect',
-    async () => consent(await edge.reconnect(id, { returnUrl }), returnUrl, login),
-    () => 'the same connection',
-  )
-  const renewed = await progress.step('get the renewed token', () => edge.getToken(id))
-  if (renewed === before) throw new Problem('the reconnect brought no new token')
+  const renewed = await renewedToken(edge, id, returnUrl, login, progress)
   await progress.step(
     'disconnect',
     () => disconnected(edge, info.provider.issuer, id, renewed),
@@ -75,7 +69,55 @@ async function liveOn(edge: Edge, info: DevFile, id: string, login: string, prog
   )
 }
 
-async function consent({ authUrl, connectionId }: Requested, returnUrl: string, login: string): Promise<void> {
+/** A reconnect with the completion step: what was granted counts once the application has confirmed who is signed in. */
+async function renewedToken(
+  edge: Edge,
+  id: string,
+  returnUrl: string,
+  login: string,
+  progress: Progress,
+): Promise<string> {
+  const before = await edge.getToken(id)
+  const verifier = randomBytes(32).toString('base64url')
+  const completionChallenge = createHash('sha256').update(verifier).digest('base64url')
+  const connectCode = await progress.step(
+    'reconnect',
+    async () => consentToComplete(await edge.reconnect(id, { returnUrl, completionChallenge }), returnUrl, login),
+    () => 'the person agreed; nothing has changed yet',
+  )
+  if ((await edge.getToken(id)) !== before) throw new Problem('a token changed before the connection was completed')
+  await progress.step(
+    'complete it',
+    () => completed(edge, id, { connectCode, userId: login, verifier }),
+    () => `the application confirms that ${login} is signed in`,
+  )
+  const renewed = await progress.step('get the renewed token', () => edge.getToken(id))
+  if (renewed === before) throw new Problem('the reconnect brought no new token')
+  return renewed
+}
+
+async function completed(edge: Edge, id: string, completion: Completion): Promise<void> {
+  const { status } = await edge.complete(id, completion)
+  if (status !== 'active') throw new Problem(`the completed connection is "${status}" instead of active`)
+}
+
+async function consent(requested: Requested, returnUrl: string, login: string): Promise<void> {
+  await landing(requested, returnUrl, login, 'success')
+}
+
+async function consentToComplete(requested: Requested, returnUrl: string, login: string): Promise<string> {
+  const code = (await landing(requested, returnUrl, login, 'pending')).get('connect_code')
+  if (code === null) throw new Problem('the broker returned no connect_code')
+  return code
+}
+
+/** Consents as the person and returns the query with which the browser lands at the application. */
+async function landing(
+  { authUrl, connectionId }: Requested,
+  returnUrl: string,
+  login: string,
+  status: 'success' | 'pending',
+): Promise<URLSearchParams> {
   const browser = new Browser({ stopAt: (url) => url.startsWith(returnUrl) })
   try {
     const landed = await signInAndConsent(browser, authUrl, login)
@@ -85,9 +127,10 @@ async function consent({ authUrl, connectionId }: Requested, returnUrl: string, 
       )
     }
     const result = new URL(landed.url).searchParams
-    if (result.get('status') !== 'success' || result.get('connection_id') !== connectionId) {
+    if (result.get('status') !== status || result.get('connection_id') !== connectionId) {
       throw new Problem(`the broker returned status=${result.get('status')} error=${result.get('error')}`)
     }
+    return result
   } finally {
     await browser.close()
   }

@@ -1,3 +1,4 @@
+import { ServiceError } from '@dromos/contract'
 import { errorCode } from './database-errors.js'
 
 const reasons: Record<string, string> = {
@@ -10,6 +11,8 @@ const reasons: Record<string, string> = {
   '28000': 'it does not let this user in (pg_hba.conf)',
   '3D000': 'the database does not exist: create it first',
   '42501': 'the user lacks a permission',
+  '42P01': 'it lacks tables of this code: apply its migrations',
+  '42703': 'it lacks columns of this code: apply its migrations',
   '53300': 'it has no connection left',
   '57P03': 'it is starting up or shutting down',
 }
@@ -19,6 +22,12 @@ export function describeConnectionTrouble(url: string, error: unknown): string {
   const code = errorCode(error)
   const why = reasons[code ?? ''] ?? (code === undefined ? 'it did not answer as PostgreSQL does' : `error ${code}`)
   return `cannot use PostgreSQL at ${nameOf(url)}: ${why}`
+}
+
+/** For whoever configured the database: `database_unavailable` says which one and why; any other error stays what it is. */
+export function explainToOperator(url: string, error: unknown): unknown {
+  if (!(error instanceof ServiceError) || error.reason !== 'database_unavailable') return error
+  return new ServiceError(error.reason, describeConnectionTrouble(url, error.cause), { cause: error.cause })
 }
 
 function nameOf(url: string): string {

@@ -51,10 +51,16 @@ export function simulate(words: readonly string[], print: (line: string) => void
     ...(values.plan === undefined ? {} : { plan: parsePlan(values.plan) }),
     traffic: values.traffic === 'standard' ? 'standard' : undefined,
   }
-  if (values.seed !== undefined) return playOne(Number(values.seed), fixed, values.trace ? 'told' : 'judged', print)
+  if (values.seed !== undefined)
+    return playOne(wholeNumber('seed', values.seed), fixed, values.trace ? 'told' : 'judged', print)
   if (values.schedules) return playAllSchedules(print)
   const flags = values.without === undefined ? [] : ['--without', `'${values.without}'`]
-  return playSeeds(Number(values.seeds ?? 100_000), fixed, flags, print)
+  return playSeeds(wholeNumber('seeds', values.seeds ?? '100000'), fixed, flags, print)
+}
+
+function wholeNumber(option: string, text: string): number {
+  if (!/^\d{1,9}$/.test(text)) throw new Error(`--${option}: give a whole number`)
+  return Number(text)
 }
 
 function kindNamed(name: string): KindName {
