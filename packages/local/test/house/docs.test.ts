@@ -1,4 +1,6 @@
 import { randomBytes } from 'node:crypto'
+import { existsSync } from 'node:fs'
+import { join } from 'node:path'
 import { errorReasons } from '@dromos/contract'
 import { durationBucketsSeconds } from '@dromos/runtime'
 import { describe, expect, test } from '@jest/globals'
@@ -7,10 +9,21 @@ import * as broker from '../../../../services/broker/src/config.js'
 import { providerProfileSchema } from '../../../../services/broker/src/domain/provider-profile.js'
 import * as gateway from '../../../../services/gateway/src/config.js'
 import { brokerEnvironment, DEFAULT_PORTS, gatewayService } from '../../src/stack/services.js'
-import { codeOf, nameOf, readText, type Row, sourceText, tableRows, unionMembers } from './doc-page.js'
+import { codeOf, nameOf, readText, root, type Row, sourceText, tableRows, unionMembers } from './doc-page.js'
 
 // Owns the promise that what the reference pages list is what the code has, both ways. What only a running service shows is
 // in docs-live.test.ts.
+
+describe('docs/architecture.md', () => {
+  test('names no file that does not exist', () => {
+    const prose = readText('docs/architecture.md').replaceAll(/^```[^]*?^```$/gm, '')
+    const named = codeOf(prose).filter((code) => /^[\w./-]+\.ts$/.test(code))
+    // Without a folder of its own at the top a path is one of the broker's, or of either service.
+    const homes = ['', 'services/broker/src/', 'services/gateway/src/']
+    expect(named.filter((path) => !homes.some((home) => existsSync(join(root, home, path))))).toEqual([])
+    expect(named.length).toBeGreaterThan(40)
+  })
+})
 
 describe('docs/errors.md', () => {
   const rows = tableRows(readText('docs/errors.md'), 'Reason')
