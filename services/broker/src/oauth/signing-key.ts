@@ -83,8 +83,20 @@ export function fits(key: SigningKey, alg: string): boolean {
   return isCurve && (key.alg === undefined || key.alg === alg)
 }
 
-/** The bare public numbers for one algorithm: what else the provider published about the key was judged already. */
+const jwks = new WeakMap<SigningKey, Map<string, JWK>>()
+
+/**
+ * The bare public numbers for one algorithm: what else the provider published about the key was judged already. The same object
+ * each time: the library imports a key once for each object it meets.
+ */
 export function toJwk(key: SigningKey, alg: string): JWK {
+  const known = jwks.get(key) ?? new Map<string, JWK>()
+  const jwk = known.get(alg) ?? bareJwk(key, alg)
+  jwks.set(key, known.set(alg, jwk))
+  return jwk
+}
+
+function bareJwk(key: SigningKey, alg: string): JWK {
   switch (key.kty) {
     case 'RSA':
       return { kty: key.kty, n: key.n, e: key.e, alg }

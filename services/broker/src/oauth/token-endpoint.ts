@@ -86,21 +86,21 @@ async function callOnce(
     const receivedAtMs = now().getTime()
     const read = readTokenCall(result, provider.answer, receivedAtMs)
     call = read.kind === 'answer' ? { kind: 'answer', answer: { answer: read.answer, receivedAtMs } } : read
-    return blankAnswer()
+    throw readElsewhere
   }
   try {
     await genericGrantRequest(configuration, request.grantType, { ...request.parameters })
   } catch {
-    // Only building or signing can fail here, before the fetch: `call` still says that nothing was sent.
+    // What was sent is in `call`. Before that only building or signing can fail: it still says that nothing was.
   }
   return call
 }
 
 /**
- * What the library gets to judge in place of the answer. Given the real one it refuses what providers do send (an odd
- * `token_type`, a form), after they have rotated, and throws errors whose `cause` holds the tokens (measured).
+ * Where the library's part ends. Given the answer it refuses what providers do send (an odd `token_type`, a form), after they
+ * have rotated, and throws errors whose `cause` holds the tokens (measured).
  */
-const blankAnswer = (): Response => Response.json({ access_token: 'read-elsewhere', token_type: 'bearer' })
+const readElsewhere = new Error('the answer is read elsewhere')
 
 /** The body as the provider wants it: a form (RFC 6749 section 4.1.3) or a JSON object (Atlassian, Square). */
 function shape(
