@@ -10,6 +10,8 @@ export type Contender = {
   /** A function makes a new one for each window: some requests cannot be sent twice. */
   plan: LoadPlan | (() => Promise<LoadPlan>)
   processes: readonly Watched[]
+  /** After the warm-up, before anything is measured. */
+  settle?: () => Promise<unknown>
   /** Load that runs beside it and is not measured. */
   beside?: LoadPlan
 }
@@ -25,6 +27,7 @@ export async function compare(run: Run, contenders: readonly Contender[]): Promi
     run.show(`warming up ${contender.name}`)
     await measure(run, contender)
   }
+  for (const { settle } of contenders) await settle?.()
   for (let round = 1; round <= run.rounds; round++)
     for (const { contender, samples } of measured) {
       const sample = await measure(run, contender)

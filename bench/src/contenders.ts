@@ -1,7 +1,7 @@
 import type { Floor } from './floors.js'
 import type { GrpcPlan } from './load/grpc-load.js'
 import type { HttpPlan, HttpRequest } from './load/http-load.js'
-import { type Pair, processesOf } from './pair.js'
+import { gatherStatistics, type Pair, processesOf } from './pair.js'
 import { agents, type Against } from './scenario.js'
 import type { Contender } from './compare.js'
 
@@ -89,6 +89,7 @@ export const floorInserts = ({ port, processes }: Floor, providerId: string): Ht
 export const productConsents = (pair: Pair, providerId: string): HttpContender => ({
   name: 'Dromos',
   plan: plan(pair.ports.http, consentsOf(providerId, { 'x-api-key': pair.agentKey })),
+  settle: () => gatherStatistics(pair),
   processes: processesOf(pair),
 })
 

@@ -83,6 +83,12 @@ function startGateway(run: Run, ports: Ports, key: string, { gateway }: Changes)
   return start(run, { ...service, environment: { ...service.environment, ...asInstalled, ...gateway } })
 }
 
+/**
+ * What autovacuum does by itself within a minute of the first rows. Until then PostgreSQL knows nothing of a table that was
+ * empty when it planned, and finds one consent by an index that leads through all of its tenant.
+ */
+export const gatherStatistics = ({ database }: Pair): Promise<unknown> => database.rows('analyze')
+
 export const processesOf = ({ gateway, broker, postgres }: Pair): Watched[] => [
   gateway,
   broker,

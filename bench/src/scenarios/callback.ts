@@ -5,7 +5,7 @@ import { compare, type Contender } from '../compare.js'
 import { allGood, atLeast, cpuRatio } from '../findings.js'
 import { type Lab, startLab } from '../lab.js'
 import type { HttpPlan, HttpRequest } from '../load/http-load.js'
-import { type Pair, processesOf, startPair } from '../pair.js'
+import { gatherStatistics, type Pair, processesOf, startPair } from '../pair.js'
 import { agents, type Run, type Scenario } from '../scenario.js'
 import { rateOf, ratio } from '../side.js'
 
@@ -66,6 +66,7 @@ function callbacks(run: Run, pair: Pair, { providerId, provider }: Lab): Contend
       expects: 302,
       location: 'status=success',
     }),
+    settle: () => gatherStatistics(pair),
     processes: [{ name: 'lab', pid: provider.pid }, ...processesOf(pair).filter(({ name }) => name !== 'gateway')],
   }
 }

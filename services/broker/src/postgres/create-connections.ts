@@ -20,7 +20,7 @@ const createStatement = `
     select w.*, t.requires_completion and w.completion_challenge is null as lacks_challenge
     from jsonb_to_recordset(:rows::jsonb) as w (${wantedColumns})
     join tenants t on t.id = w.tenant_id
-  ), busy as (
+  ), busy as materialized (
     select w.tenant_id, (select count(*) from (select 1 from authorization_requests r
              where r.tenant_id = w.tenant_id and r.claimed_at is null and r.expires_at > now() limit w.open_at_most) o) as open
     from (select tenant_id, max(open_at_most) as open_at_most from wanted group by tenant_id) w
