@@ -3,6 +3,7 @@ import type { Vault } from '../flows/ports/vault.js'
 import type { Database } from './database.js'
 import { sealFlowSecrets } from './flow-secrets.js'
 import { type AdmissionColumns, toAdmission } from './insert-request.js'
+import { rememberOpenConsents } from './open-consents.js'
 import { prepareWrite, toHex, type Wanted, wantedKey } from './prepare-write.js'
 
 // Owns how new connections are stored: those of one moment in one statement, so one commit. Does not own consents of
@@ -13,21 +14,24 @@ const wantedColumns = `${wantedKey}, provider_id uuid, workspace_id text,
   scopes text[], return_url text, completion_challenge text, variables jsonb, snapshot jsonb, sealed_secrets bytea,
   lifetime_seconds float8, open_at_most bigint`
 
-// A tenant's open consents are counted once for all that come together, at most as far as the limit and along their own index.
-// The statement of another process is not seen: the limit may be passed by what two processes store in the same moment.
+// A tenant's open consents are counted once for all that come together, at most as far as the limit and along their own index;
+// without a limit not at all. The statement of another process is not seen: the limit may be passed by what two processes store
+// in the same moment.
 const createStatement = `
   with wanted as (
     select w.*, t.requires_completion and w.completion_challenge is null as lacks_challenge
     from jsonb_to_recordset(:rows::jsonb) as w (${wantedColumns})
     join tenants t on t.id = w.tenant_id
   ), busy as materialized (
-    select w.tenant_id, (select count(*) from (select 1 from authorization_requests r
-             where r.tenant_id = w.tenant_id and r.claimed_at is null and r.expires_at > now() limit w.open_at_most) o) as open
+    select w.tenant_id, case when w.open_at_most is not null then
+             (select count(*) from (select 1 from authorization_requests r
+                where r.tenant_id = w.tenant_id and r.claimed_at is null and r.expires_at > now() limit w.open_at_most) o) end as open
     from (select tenant_id, max(open_at_most) as open_at_most from wanted group by tenant_id) w
   ), judged as (
-    select wanted.*, busy.open + count(*) filter (where not lacks_challenge) over (partition by tenant_id order by position)
-                     <= open_at_most as has_room
-    from wanted join busy using (tenant_id)
+    select *, coalesce(open <= open_at_most, true) as has_room
+    from (select wanted.*, busy.open + count(*) filter (where not lacks_challenge) over (partition by tenant_id order by position)
+                           as open
+          from wanted join busy using (tenant_id)) w
   ), admitted as (
     select *, now() + make_interval(secs => lifetime_seconds) as ends_at from judged where has_room and not lacks_challenge
   ), connection as (
@@ -43,7 +47,7 @@ const createStatement = `
            scopes, return_url, completion_challenge, variables, snapshot, sealed_secrets, ends_at
     from admitted
   )
-  select position, lacks_challenge, has_room, has_room and not lacks_challenge as is_stored,
+  select position, open::int as open, lacks_challenge, has_room, has_room and not lacks_challenge as is_stored,
          case when not has_room then
            (select extract(epoch from min(r.expires_at) - now())::float8 from authorization_requests r
             where r.tenant_id = judged.tenant_id and r.claimed_at is null and r.expires_at > now()) end as room_in_seconds
@@ -55,11 +59,23 @@ export function createConnections(
   vault: Vault,
 ): (connection: NewConnection, request: NewAuthorizationRequest) => Promise<Admission> {
   // One at a time: so a process counts what it stored before.
-  const create = prepareWrite<AdmissionColumns>(database, 'connection_create', createStatement, {
-    on: database.pool,
-    atOnce: 1,
-  })
-  return async (connection, request) => toAdmission(await create(toWanted(vault, connection, request)))
+  const create = prepareWrite<AdmissionColumns & { open: number | null }>(
+    database,
+    'connection_create',
+    createStatement,
+    { on: database.pool, atOnce: 1 },
+  )
+  const openConsents = rememberOpenConsents(() => performance.now())
+  return async (connection, request) => {
+    const { tenantId } = request.key
+    const isFar = openConsents.isFarFrom(request.openAtMost, tenantId)
+    const row = await create({
+      ...toWanted(vault, connection, request),
+      open_at_most: isFar ? undefined : request.openAtMost,
+    })
+    if (row?.is_stored === true && row.open !== null) openConsents.note(tenantId, row.open)
+    return toAdmission(row)
+  }
 }
 
 const toWanted = (vault: Vault, connection: NewConnection, request: NewAuthorizationRequest): Wanted => ({
@@ -81,5 +97,4 @@ const toWanted = (vault: Vault, connection: NewConnection, request: NewAuthoriza
   snapshot: request.snapshot,
   sealed_secrets: request.secrets && toHex(sealFlowSecrets(vault, request, request.secrets)),
   lifetime_seconds: request.lifetimeMs / 1000,
-  open_at_most: request.openAtMost,
 })

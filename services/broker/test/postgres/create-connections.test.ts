@@ -62,3 +62,11 @@ test('a NUL is refused to the one who sent it, half a surrogate pair is replaced
   expect(settled).toMatchObject([{ value: { kind: 'stored' } }, { reason: { reason: 'invalid_request' } }])
   expect(await stores.authorizationRequests.find('default', half.id)).toMatchObject({ workspaceId: 'user \ufffd' })
 })
+
+test('the limit holds for those that come one after the other, though not each of them is counted', async () => {
+  await stores.sql(`insert into tenants (id, name) values ('busy', 'busy')`)
+  const kinds: string[] = []
+  for (let turn = 0; turn < 12; turn++)
+    kinds.push((await createOf(wanted('busy', { openAtMost: turn < 11 ? 8 : 9 }))).kind)
+  expect(kinds).toEqual([...Array<string>(8).fill('stored'), ...Array<string>(3).fill('too_many'), 'stored'])
+})
