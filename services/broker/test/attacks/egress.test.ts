@@ -2,6 +2,7 @@ import { Resolver } from 'node:dns/promises'
 import { type LabDns, type ProviderLab, startLabDns, startProviderLab } from 'dromos-lab'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { accepted, login, rejected } from '../conformance/outcome.js'
+import { connected, readTokenOf } from '../harness/person.js'
 import { type MoreProviders, startMoreProviders } from '../harness/more-providers.js'
 import { startTestBroker, type TestBroker } from '../harness/test-broker.js'
 
@@ -172,6 +173,15 @@ describe('broken below HTTP', () => {
     const given = rejected(connectionId, 'token_exchange_failed', 'token_exchange_failed')
     expect(outcome).toEqual(given)
     expect(await exchangeError(op, connectionId)).toBe(error)
+  })
+
+  test('rev.hang: a revocation that is never answered ends by our own deadline, serves nothing and is tried again', async () => {
+    const op = await world.providers.add()
+    const id = await connected(op)
+    op.provider.turnOn('rev.hang')
+    expect((await op.call('DELETE', `/connections/${id}`)).body).toMatchObject({ status: 'revoking', revocation: null })
+    expect((await readTokenOf(op, id)).status).toBe(403)
+    expect(op.provider.journal('revocation')).toHaveLength(1)
   })
 
   test('while one provider drips, a login at another goes through (A43)', async () => {

@@ -134,6 +134,21 @@ test('tok.5xx_after_rotate: the outcome is in doubt and the held token still ser
   expect((await readTokenOf(op, id)).status).toBe(200)
 })
 
+describe('a disconnect is over at the first answer, whatever it says, and nothing is held after it', () => {
+  test.each([
+    ['rev.200_unknown', 'revoked'],
+    ['rev.400_unsupported_token_type', 'revocation_failed'],
+  ] as const)('%s: %s', async (name, revocation) => {
+    const op = await providers.add()
+    const id = await connected(op)
+    op.provider.turnOn(name)
+    expect((await op.call('DELETE', `/connections/${id}`)).body).toMatchObject({ status: 'revoked', revocation })
+    expect(op.provider.journal('revocation')).toHaveLength(1)
+    const sealed = await op.query('select sealed_credentials from connections where id = $1', [id])
+    expect(sealed).toEqual([{ sealed_credentials: null }])
+  })
+})
+
 // What the broker has no part in, or what another test proves without the switch.
 const elsewhere: Partial<Record<LabSwitch, string>> = {
   'disc.rebinding_endpoints':
@@ -151,9 +166,6 @@ const elsewhere: Partial<Record<LabSwitch, string>> = {
   'cimd.unsupported': 'the broker is no client that is a document: operators register it',
   'rt.rate_10_per_10min': 'the rate of a provider is configured: call-lane.test.ts',
   'rt.scope_forbidden': 'the default: a refresh carries no scope',
-  'rev.200_unknown': 'indistinguishable from success',
-  'rev.400_unsupported_token_type': 'outcome by status: http/lifecycle',
-  'rev.hang': 'ends at the deadline of every call: outbound-call.test.ts',
   'rs.403_insufficient_scope': 'agents call resource servers; the broker widens scopes when asked: http/lifecycle',
   'rs.429': 'agents call resource servers',
   'rs.5xx': 'agents call resource servers',
