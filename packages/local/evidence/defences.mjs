@@ -21,6 +21,9 @@ export const defences = [
   { name: 'expiry by the database’s clock', file: broker('postgres/authorization-request-store.ts'), from: ' and not held.is_expired\n', to: '\n', tests: tests('attacks/flow-integrity', 'postgres/authorization-request-store') },
   { name: 'the form’s token', file: broker('http/csrf-token.ts'), from: 'given.length === expected.length && timingSafeEqual(given, expected)', to: 'true', tests: tests('http/capture/connect-page') },
 
+  { name: 'the code of a completion', file: broker('postgres/activate-connection.ts'), from: 'else r.connect_code_digest = :codeDigest and', to: 'else', tests: tests('postgres/completion-store') },
+  { name: 'the minute of a completion', file: broker('postgres/activate-connection.ts'), from: ' and r.connect_code_expires_at > now() end', to: ' end', tests: tests('postgres/completion-store') },
+
   // where people are sent
   { name: 'no user name in a return URL', file: broker('domain/return-url.ts'), from: `if (url.username !== '' || url.password !== '')`, to: 'if (false)', tests: tests('attacks/redirect-safety') },
   { name: 'no characters that parsers drop', file: broker('domain/return-url.ts'), from: '|| forbiddenCharacters.test(raw) ', to: '', tests: tests('attacks/redirect-safety') },
@@ -33,6 +36,9 @@ export const defences = [
   // id_tokens and keys
   { name: 'the issuer of an id_token', file: broker('oauth/id-token-claims.ts'), from: 'if (claims.iss !== issuer)', to: 'if (false)', tests: tests('conformance/basic-plan') },
   { name: 'no foreign second audience', file: broker('oauth/id-token-claims.ts'), from: 'audience !== clientId) && azp === undefined)', to: 'audience !== clientId) && false)', tests: tests('conformance/fapi2') },
+  { name: 'the audience of an id_token', file: broker('oauth/id-token-claims.ts'), from: 'if (!audiences.includes(clientId))', to: 'if (false)', tests: tests('oauth/id-token-claims') },
+  { name: 'the algorithms of id_tokens', file: broker('oauth/signed-jwt.ts'), from: 'if (!allowedAlgs.includes(alg))', to: 'if (false)', tests: tests('oauth/id-token') },
+  { name: 'no critical extension', file: broker('oauth/signed-jwt.ts'), from: '  crit: z.undefined().optional(),\n', to: '', tests: tests('oauth/id-token') },
   { name: 'the nonce', file: broker('oauth/id-token-claims.ts'), from: 'if (isCompared && claims.nonce !== nonce.value)', to: 'if (false)', tests: tests('conformance/basic-plan', 'attacks/flow-integrity') },
   { name: 'expiry of an id_token', file: broker('oauth/id-token-claims.ts'), from: 'if (exp <= nowSeconds - toleranceSeconds)', to: 'if (false)', tests: tests('conformance/fapi2') },
   { name: 'a fresh login', file: broker('oauth/id-token-claims.ts'), from: 'iat < nowSeconds - maxLoginAgeSeconds', to: 'false', tests: tests('oauth/id-token', 'oauth/id-token-claims') },
@@ -62,6 +68,9 @@ export const defences = [
   { name: 'the secret of a key', file: broker('flows/authenticate-caller.ts'), from: 'if (!isSecretRight || !isLive)', to: 'if (!isLive)', tests: tests('http/guard') },
   { name: 'revoked and expired keys', file: broker('flows/authenticate-caller.ts'), from: 'if (!isSecretRight || !isLive)', to: 'if (!isSecretRight)', tests: tests('http/guard') },
   { name: 'only a gateway speaks for others', file: broker('flows/authenticate-caller.ts'), from: `if (peer.roles.includes('gateway'))`, to: 'if (true)', tests: tests('http/guard') },
+
+  { name: 'no address lent by a proxy that hides its callers', file: 'packages/runtime/src/http/client-address.ts', from: `isIP(address) === 0 ? '' :`, to: `isIP(address) === 0 ? '127.0.0.1' :`, tests: tests('http/guard') },
+  { name: 'the right-most hop', file: 'packages/runtime/src/http/client-address.ts', from: 'hops.pop()', to: 'hops.shift()', tests: tests('http/guard') },
 
   // what is said
   { name: 'messages of foreign errors withheld', file: 'packages/runtime/src/logger.ts', from: `isOurs ? error.message : '(message withheld)'`, to: 'error.message', tests: ['packages/runtime/test/logger.test.ts'] },

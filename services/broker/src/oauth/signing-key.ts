@@ -72,9 +72,6 @@ const keyTypes: Readonly<Record<string, { kty: SigningKey['kty']; crv?: string }
   EdDSA: { kty: 'OKP', crv: 'Ed25519' },
 }
 
-/** The signature algorithms we verify at all; a profile can only narrow them. */
-export const knownAlgs: ReadonlySet<string> = new Set(Object.keys(keyTypes))
-
 /** True when a key is of the algorithm's type and, if it names an algorithm, names this one. */
 export function fits(key: SigningKey, alg: string): boolean {
   const type = keyTypes[alg]

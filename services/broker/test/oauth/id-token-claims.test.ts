@@ -49,6 +49,11 @@ describe('audience', () => {
   test.each([
     ['repeated', { aud: ['client', 'client'] }, account],
     ['another', { aud: 'client1' }, 'it is meant for another client'],
+    [
+      'another, though it says that we asked for it',
+      { aud: 'client1', azp: 'client' },
+      'it is meant for another client',
+    ],
     ['none', { aud: [] }, 'a required claim is missing or malformed'],
     ['a second one without azp', { aud: ['client', 'other'] }, 'it is meant for other clients too'],
     ['a second one, issued to us', { aud: ['client', 'other'], azp: 'client' }, account],

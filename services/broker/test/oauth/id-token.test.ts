@@ -95,9 +95,20 @@ const missesOfRsa = [
   'jwks.private_key_inside',
 ] as const // prettier-ignore
 
+const missesOfHeader = [
+  'idt.alg_none', 'idt.alg_nOnE', 'idt.hs256_with_public_key', 'idt.alternate_alg', 'idt.crit', 'idt.b64_false', 'idt.jwe',
+] as const // prettier-ignore
+
 describe('a near miss is a miss (fault 18)', () => {
   test.each(misses)('%s', async (name) => {
     await expect(login(withSwitch(name))).rejects.toMatchObject(refused)
+  })
+
+  // Absence is the evidence that our own reading of the header refused it, before the library saw the token.
+  test.each(missesOfHeader)('%s is seen in the header, before any key is fetched', async (name) => {
+    const op = withSwitch(name, {})
+    await expect(login(op)).rejects.toMatchObject(refused)
+    expect(op.journal('jwks')).toEqual([])
   })
 
   test.each(missesOfRsa)('%s with RSA', async (name) => {
