@@ -2,7 +2,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { outboundLimits } from '@dromos/contract'
 import { expect } from '@jest/globals'
 import fc from 'fast-check'
-import { fits, keySetSchema, knownAlgs, toJwk, usableKeys } from '../../../../services/broker/src/oauth/signing-key.js'
+import { fits, keySetSchema, toJwk, usableKeys } from '../../../../services/broker/src/oauth/signing-key.js'
 import { damaged, oddName, oddValue } from './hostile-text.js'
 import { expectCleanPrototypes, type FuzzTarget } from './target.js'
 
@@ -59,7 +59,7 @@ export const keySet: FuzzTarget = {
       expect(each).not.toHaveProperty('d')
       expect(each).not.toHaveProperty('k')
       expect(['RSA', 'EC', 'OKP']).toContain(each.kty)
-      for (const alg of knownAlgs)
+      for (const alg of ['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA'])
         if (fits(each, alg))
           expect(Object.keys(toJwk(each, alg)).filter((name) => !publicMembers.has(name))).toEqual([])
       expect(fits(each, 'none') || fits(each, 'HS256')).toBe(false)

@@ -63,10 +63,11 @@ export function oauthSettings(profile: ProviderProfile): Omit<OAuthProvider, 'ki
 const everyAlg = ['RS256', 'PS256', 'ES256', 'ES384', 'EdDSA'] as const
 const fapi2Algs = ['PS256', 'ES256', 'EdDSA'] as const // FAPI 2.0 section 5.4.1
 
-function clientAuthentication(profile: ProviderProfile): ClientAuthentication {
+function clientAuthentication(profile: ProviderProfile): ClientAuthentication | undefined {
   if (profile.client_auth) return profile.client_auth
   if (profile.client_private_key || profile.security_profile === 'fapi2') return 'private_key_jwt'
-  const isBasic = profile.auth_header === 'client_secret_basic' || profile.auth_header?.toLowerCase() === 'basic'
+  if (!profile.auth_header) return undefined
+  const isBasic = profile.auth_header === 'client_secret_basic' || profile.auth_header.toLowerCase() === 'basic'
   return isBasic ? 'client_secret_basic' : 'client_secret_post'
 }
 

@@ -15,7 +15,9 @@ export type ProviderIdentity = {
 
 export type Provider = OAuthProvider | StaticProvider
 
-export type ClientAuthentication = 'client_secret_basic' | 'client_secret_post' | 'none' | 'private_key_jwt'
+export type SecretMethod = 'client_secret_basic' | 'client_secret_post'
+
+export type ClientAuthentication = SecretMethod | 'none' | 'private_key_jwt'
 
 /** Where the protocol endpoints are. Explicit values always win over discovered ones. */
 export type Endpoints = {
@@ -33,6 +35,8 @@ export type Endpoints = {
   demandsPar: boolean
   /** RFC 9207: the provider promises `iss` in its authorization responses. */
   sendsIssuer: boolean
+  /** How the metadata wants the client's secret; undefined when there is none to ask. */
+  secretMethod: SecretMethod | undefined
   /** True when metadata says that PKCE with S256 is not supported; undefined when nothing is known. */
   refusesPkce: boolean | undefined
 }
@@ -86,7 +90,8 @@ export type OAuthProvider = {
   kind: 'oauth2'
   identity: ProviderIdentity
   clientId: string
-  clientAuthentication: ClientAuthentication
+  /** undefined = as the provider's metadata says. */
+  clientAuthentication: ClientAuthentication | undefined
   endpoints: ConfiguredEndpoints
   urlVariables: readonly UrlVariable[]
   scopes: {

@@ -1,9 +1,10 @@
+import { authenticationTarget } from '../domain/authentication-target.js'
 import type { Credentials, OAuthCredentials } from '../domain/credentials.js'
 import type { Actor } from '../domain/events.js'
 import type { ClientSecrets, OAuthProvider } from '../domain/provider.js'
 import { revocationDelayMs, revocationTries } from '../domain/revocation.js'
 import { originsOf } from './granted-at.js'
-import type { RevocationAnswer } from './ports/oauth.js'
+import type { RevocationAnswer, RevocationPlace } from './ports/oauth.js'
 import type { Ports } from './ports/ports.js'
 import type { Revocation, RevocationOutcome } from './ports/revocation.js'
 
@@ -58,7 +59,7 @@ export async function endGrants(
   ports: Pick<RevokePorts, 'revocationEndpoint'>,
   provider: OAuthProvider,
   secrets: ClientSecrets,
-  place: Place,
+  place: RevocationPlace,
   grants: readonly OAuthCredentials[],
 ): Promise<Ending> {
   const answers: RevocationAnswer[] = []
@@ -89,22 +90,20 @@ function openGrants({ vault }: Pick<RevokePorts, 'vault'>, revocation: Revocatio
   })
 }
 
-type Place = { url: string; audience: string }
-
 /** Where the grant was made; a place that the provider's profile names today only when it is of the same origin. */
 async function placeOf(
   ports: Pick<RevokePorts, 'metadata'>,
   provider: OAuthProvider,
   revocation: Revocation,
-): Promise<Place | 'unknown' | undefined> {
+): Promise<RevocationPlace | 'unknown' | undefined> {
   try {
     const endpoints = await ports.metadata.endpoints(provider, revocation.variables)
-    const audience = endpoints.issuer ?? endpoints.token
-    if (revocation.revocationUrl !== undefined) return { url: revocation.revocationUrl, audience }
+    const server = authenticationTarget(endpoints)
+    if (revocation.revocationUrl !== undefined) return { url: revocation.revocationUrl, ...server }
     const { revocation: url } = endpoints
     const isKnown = url !== undefined && revocation.grantedAtOrigin?.split(' ').includes(new URL(url).origin) === true
     const isUnmoved = revocation.grantedAtOrigin === originsOf(endpoints)
-    return isKnown && isUnmoved ? { url, audience } : undefined
+    return isKnown && isUnmoved ? { url, ...server } : undefined
   } catch {
     return 'unknown'
   }
@@ -114,7 +113,7 @@ function revokeOne(
   ports: Pick<RevokePorts, 'revocationEndpoint'>,
   provider: OAuthProvider,
   secrets: ClientSecrets,
-  place: Place,
+  place: RevocationPlace,
   grant: OAuthCredentials,
 ): Promise<RevocationAnswer> {
   const held = provider.revocationStyle.token === 'refresh_token' ? grant.refreshToken : undefined

@@ -1,3 +1,4 @@
+import { authenticationTarget } from '../domain/authentication-target.js'
 import type { Account } from '../domain/connection.js'
 import type { OAuthCredentials } from '../domain/credentials.js'
 import type { Actor } from '../domain/events.js'
@@ -44,7 +45,7 @@ async function endAtProvider(ports: RejectPorts, rejected: RejectedGrant): Promi
   if (found?.provider.kind !== 'oauth2' || !isOurs || endpoints.revocation === undefined)
     return { kind: 'over', outcome: 'unsupported' }
   if (await isInUse(ports, found.provider, rejected, captured)) return { kind: 'over', outcome: 'not_needed' }
-  const place = { url: endpoints.revocation, audience: endpoints.issuer ?? endpoints.token }
+  const place = { url: endpoints.revocation, ...authenticationTarget(endpoints) }
   return endGrants(ports, found.provider, found.secrets, place, [captured.credentials])
 }
 

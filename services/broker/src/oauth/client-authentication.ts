@@ -7,6 +7,7 @@ import {
   PrivateKeyJwt,
   type ClientAuth,
 } from 'openid-client'
+import type { AuthenticationTarget } from '../domain/authentication-target.js'
 import type { ClientSecrets, OAuthProvider } from '../domain/provider.js'
 
 /**
@@ -17,9 +18,9 @@ import type { ClientSecrets, OAuthProvider } from '../domain/provider.js'
 export async function clientAuthentications(
   provider: OAuthProvider,
   { secrets, privateKeyJwk }: ClientSecrets,
-  audience: string,
+  { audience, secretMethod }: AuthenticationTarget,
 ): Promise<readonly ClientAuth[]> {
-  switch (provider.clientAuthentication) {
+  switch (provider.clientAuthentication ?? secretMethod ?? 'client_secret_post') {
     case 'client_secret_basic': // RFC 6749 section 2.3.1: the library form-encodes id and secret
       return secrets.map((secret) => ClientSecretBasic(secret))
     case 'client_secret_post':

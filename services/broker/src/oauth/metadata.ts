@@ -1,7 +1,7 @@
 import { ServiceError } from '@dromos/contract'
 import { z } from 'zod'
 import { fillVariables } from '../domain/authorization-request.js'
-import type { Endpoints, OAuthProvider } from '../domain/provider.js'
+import type { Endpoints, OAuthProvider, SecretMethod } from '../domain/provider.js'
 import type { MetadataSource } from '../flows/ports/oauth.js'
 import { createDocumentCache } from './document-cache.js'
 import { fetchDocument, isUnavailable, unavailable, type FetchedDocument } from './fetch-document.js'
@@ -23,6 +23,7 @@ const metadataSchema = z.object({
   require_pushed_authorization_requests: z.boolean().nullish(),
   authorization_response_iss_parameter_supported: z.boolean().nullish(),
   code_challenge_methods_supported: z.array(z.string()).nullish(),
+  token_endpoint_auth_methods_supported: z.array(z.string()).nullish(),
 })
 
 type Metadata = z.output<typeof metadataSchema>
@@ -129,9 +130,19 @@ function join(configured: Configured, found: Metadata | undefined): Endpoints {
     par: configured.par ?? found?.pushed_authorization_request_endpoint ?? undefined,
     demandsPar: found?.require_pushed_authorization_requests ?? false,
     sendsIssuer: configured.sendsIssuer ?? found?.authorization_response_iss_parameter_supported ?? false,
+    secretMethod: found && secretMethod(found),
     // Many providers support PKCE without saying so: only a list without S256 counts as a refusal.
     refusesPkce: methods ? !methods.includes('S256') : undefined,
   }
+}
+
+/**
+ * In the body where the provider takes it there: every provider reads that alike, while the encoding inside a Basic header
+ * (RFC 6749 section 2.3.1) is often got wrong. No list means Basic (RFC 8414 section 2); a list of neither says nothing.
+ */
+function secretMethod({ token_endpoint_auth_methods_supported: methods }: Metadata): SecretMethod | undefined {
+  if (!methods) return 'client_secret_basic'
+  return (['client_secret_post', 'client_secret_basic'] as const).find((method) => methods.includes(method))
 }
 
 function required(url: string | null | undefined, member: string): string {

@@ -1,6 +1,7 @@
 import { outboundLimits } from '@dromos/contract'
 import { buildAuthorizationUrlWithPAR, customFetch, type ClientAuth } from 'openid-client'
 import { z } from 'zod'
+import { authenticationTarget } from '../domain/authentication-target.js'
 import type { OAuthProvider } from '../domain/provider.js'
 import type { TokenCall } from '../domain/token-refusal.js'
 import type { AuthorizationUrls } from '../flows/ports/oauth.js'
@@ -23,9 +24,9 @@ export function createPush({ outbound, now }: { outbound: Outbound; now(): Date 
   return async (provider, clientSecrets, request) => {
     const { endpoints, clientId } = request.snapshot
     const parameters = await authorizationParameters(provider, request)
-    const audience = endpoints.issuer ?? endpoints.token // RFC 9126 section 2: not the endpoint that is called
+    const target = authenticationTarget(endpoints) // RFC 9126 section 2: not the endpoint that is called
     let call: TokenCall<string> = { kind: 'unsent', why: 'no_client_secret' }
-    for (const authentication of await clientAuthentications(provider, clientSecrets, audience)) {
+    for (const authentication of await clientAuthentications(provider, clientSecrets, target)) {
       const server = {
         ...authorizationServer(endpoints, {}),
         pushed_authorization_request_endpoint: endpoints.par ?? '',

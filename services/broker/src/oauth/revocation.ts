@@ -59,7 +59,7 @@ async function revokeByStandard(
   request: Request,
 ): Promise<RevocationAnswer> {
   let answer: RevocationAnswer = { kind: 'unavailable', retryAfterMs: undefined }
-  for (const authentication of await clientAuthentications(provider, secrets, request.audience)) {
+  for (const authentication of await clientAuthentications(provider, secrets, request)) {
     const result = await callLibrary(send, provider, authentication, request)
     answer = result === undefined ? answer : read(result, [])
     if (result?.kind !== 'answer' || result.status !== 401) break

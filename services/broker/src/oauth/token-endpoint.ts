@@ -35,7 +35,7 @@ async function callWithSecrets(
 ): Promise<TokenCall<Grant>> {
   const startedAtMs = performance.now()
   let call: TokenCall<Grant> = { kind: 'unsent', why: 'no_client_secret' }
-  for (const authentication of await clientAuthentications(provider, request.secrets, request.audience)) {
+  for (const authentication of await clientAuthentications(provider, request.secrets, request.target)) {
     call = await callWithNonce(dependencies, provider, request, authentication)
     const isOurClient = call.kind === 'refusal' && call.refusal.error === 'invalid_client'
     if (!isOurClient || performance.now() - startedAtMs > lastTryStartsWithinMs) break
@@ -66,7 +66,7 @@ async function callOnce(
 ): Promise<TokenCall<Grant>> {
   let call: TokenCall<Grant> = { kind: 'unsent', why: 'request_not_built' }
   const configuration = clientConfiguration(
-    { issuer: request.audience, token_endpoint: request.url },
+    { issuer: request.target.audience, token_endpoint: request.url },
     request.clientId,
     authentication,
   )

@@ -1,5 +1,6 @@
+import { authenticationTarget, type AuthenticationTarget } from '../domain/authentication-target.js'
 import type { DpopKey } from '../domain/dpop-key.js'
-import type { ClientSecrets, Endpoints, OAuthProvider } from '../domain/provider.js'
+import type { ClientSecrets, OAuthProvider } from '../domain/provider.js'
 import type { TokenEndpoint } from '../flows/ports/oauth.js'
 
 /** One request to a token endpoint, before client authentication is added. */
@@ -8,8 +9,7 @@ export type TokenRequest = {
   clientId: string
   secrets: ClientSecrets
   url: string
-  /** Names the authorization server in client assertions. */
-  audience: string
+  target: AuthenticationTarget
   parameters: Readonly<Record<string, string>>
   /** Binds what is granted to this key; undefined = bearer tokens. */
   dpopKey: DpopKey | undefined
@@ -27,7 +27,7 @@ export function exchangeRequest(provider: OAuthProvider, secrets: ClientSecrets,
     clientId: snapshot.clientId,
     secrets,
     url: snapshot.endpoints.token,
-    audience: audienceOf(snapshot.endpoints),
+    target: authenticationTarget(snapshot.endpoints),
     parameters: {
       ...provider.parameters.token,
       ...(provider.scopes.onExchange ? scopeParameter(provider, scopes) : {}),
@@ -47,7 +47,7 @@ export function refreshRequest(provider: OAuthProvider, secrets: ClientSecrets, 
     clientId: provider.clientId,
     secrets,
     url: input.endpoints.refresh,
-    audience: audienceOf(input.endpoints),
+    target: authenticationTarget(input.endpoints),
     parameters: {
       ...provider.parameters.refresh,
       ...(provider.scopes.onRefresh ? scopeParameter(provider, input.scopes) : {}),
@@ -61,6 +61,3 @@ export function refreshRequest(provider: OAuthProvider, secrets: ClientSecrets, 
 
 const scopeParameter = ({ scopes: { parameter, separator } }: OAuthProvider, scopes: readonly string[]) =>
   scopes.length === 0 ? {} : { [parameter]: scopes.join(separator) }
-
-// RFC 7523 section 3 lets both name the server; the issuer cannot be mistaken for another endpoint's.
-const audienceOf = ({ issuer, token }: Endpoints): string => issuer ?? token

@@ -47,6 +47,23 @@ describe('a login goes through', () => {
     expect(outcome).toEqual(accepted(op, connectionId))
   })
 
+  // Neither is named by the profile, and the provider refuses the other one.
+  test.each([
+    ['ca.basic_only', 'client_secret_basic'],
+    ['ca.post_only', 'client_secret_post'],
+  ] as const)('%s, as its metadata says, from the pushed request to the revocation', async (name, secretMethod) => {
+    const op = await switched(name, { provider: { clientSecret: 'a:b%2F+c é', par: 'required' } })
+    const { connectionId, outcome } = await login(op)
+    expect(outcome).toEqual(accepted(op, connectionId))
+    expect((await refreshOf(op, connectionId)).status).toBe(200)
+    expect((await op.call('DELETE', `/connections/${connectionId}`)).body).toMatchObject({ revocation: 'revoked' })
+    const [row] = await op.query<{ snapshot: { endpoints: unknown } }>(
+      'select snapshot from authorization_requests where connection_id = $1',
+      [connectionId],
+    )
+    expect(row?.snapshot.endpoints).toMatchObject({ secretMethod })
+  })
+
   test('disc.endpoint_swap_after_start: at the endpoints it began with, and the attacker hears nothing', async () => {
     const op = await providers.add()
     const { callbackUrl, cookie, connectionId } = await approved(op)

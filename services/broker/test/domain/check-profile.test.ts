@@ -57,7 +57,8 @@ describe('a provider profile', () => {
 
   test('the legacy auth_header chooses HTTP Basic', () => {
     expect(oauthProvider({ auth_header: 'client_secret_basic' }).clientAuthentication).toBe('client_secret_basic')
-    expect(oauthProvider({}).clientAuthentication).toBe('client_secret_post')
+    expect(oauthProvider({ auth_header: 'anything' }).clientAuthentication).toBe('client_secret_post')
+    expect(oauthProvider({}).clientAuthentication).toBeUndefined()
   })
 
   test('discovery needs no endpoints, and those that are given stay (fault 19)', () => {

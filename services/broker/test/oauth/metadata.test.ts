@@ -32,6 +32,7 @@ describe('endpoints', () => {
       revocation: op.revocationEndpoint,
       demandsPar: false,
       sendsIssuer: true,
+      secretMethod: 'client_secret_post',
       refusesPkce: false,
     })
   })
@@ -72,6 +73,21 @@ describe('endpoints', () => {
   test('a list of PKCE methods without S256 counts as a refusal, no list does not', async () => {
     op.turnOn('disc.no_pkce_methods')
     expect(await testOAuth().metadata.endpoints(discovering(op), {})).toMatchObject({ refusesPkce: undefined })
+  })
+
+  test.each([
+    ['ca.basic_only', undefined, 'client_secret_basic'],
+    ['ca.post_only', undefined, 'client_secret_post'],
+    // RFC 8414 section 2: without the list it is Basic
+    ['disc.missing_endpoint', 'token_endpoint_auth_methods_supported', 'client_secret_basic'],
+  ] as const)('with %s the client’s secret goes where the metadata says', async (name, value, secretMethod) => {
+    op.turnOn(name, { value })
+    expect(await testOAuth().metadata.endpoints(discovering(op), {})).toMatchObject({ secretMethod })
+  })
+
+  test('metadata that names no way to send a secret says nothing about it', async () => {
+    const keyed = lab.createProvider({ clientAuth: 'none' })
+    expect(await testOAuth().metadata.endpoints(discovering(keyed), {})).toMatchObject({ secretMethod: undefined })
   })
 
   test('members named like prototypes pollute nothing', async () => {

@@ -2,6 +2,7 @@ import { generateKeyPairSync } from 'node:crypto'
 import { type LabProvider, type LabProviderOptions, type ProviderLab, startProviderLab } from 'dromos-lab'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { importJWK, jwtVerify } from 'jose'
+import type { OAuthProvider } from '../../src/domain/provider.js'
 import { consent, exchange, profileOf, redirectUri, refresh, secretsOf, testOAuth } from './oauth-lab.js'
 import { startHttp } from './raw-server.js'
 
@@ -62,6 +63,25 @@ describe('client authentication is the same at exchange and refresh', () => {
       'answer',
       'answer',
     ])
+  })
+
+  test.each([
+    ['a v1 auth_header of another name means the body', { auth_header: 'anything' }],
+    ['without either, and without metadata, it is the body', {}],
+  ])('%s', async (_what, members) => {
+    const { kinds, requests } = await both({ clientAuth: 'client_secret_post' }, members)
+    expect(kinds).toEqual(['answer', 'answer'])
+    for (const { headers } of requests) expect(headers).not.toHaveProperty('authorization')
+  })
+
+  test('what the profile says wins over what the metadata says', async () => {
+    const op = lab.createProvider({ signingAlg: 'ES256', clientAuth: 'client_secret_post' })
+    op.turnOn('disc.missing_endpoint', { value: 'token_endpoint_auth_methods_supported' }) // which means Basic
+    const members = { issuer: op.issuer, enable_discovery: true }
+    const call = async (provider: OAuthProvider) =>
+      (await exchange(oauth, provider, op.clientSecret, await consent(oauth, op, provider))).kind
+    expect(await call(profileOf(op, { ...members, client_auth: 'client_secret_post' }))).toBe('answer')
+    expect(await call(profileOf(op, members))).toBe('refusal')
   })
 
   test('client_secret_post', async () => {

@@ -107,6 +107,7 @@ export const authorizationRequest = (members: Partial<NewAuthorizationRequest> =
       par: undefined,
       demandsPar: false,
       sendsIssuer: true,
+      secretMethod: undefined,
       refusesPkce: undefined,
     },
     redirectUri: 'https://broker.example/auth/callback',

@@ -1,3 +1,4 @@
+import type { AuthenticationTarget } from '../../domain/authentication-target.js'
 import type { AuthorizationRequest, FlowSecrets, FlowSnapshot } from '../../domain/authorization-request.js'
 import type { Account } from '../../domain/connection.js'
 import type { OAuthCredentials } from '../../domain/credentials.js'
@@ -14,12 +15,15 @@ export type RevocationAnswer =
   | { kind: 'refused'; httpStatus: number }
   | { kind: 'unavailable'; retryAfterMs: number | undefined }
 
+/** Where a grant ends, and at whose server. */
+export type RevocationPlace = AuthenticationTarget & { url: string }
+
 export type RevocationEndpoint = {
   /** Revokes one token in the provider's style (RFC 7009 by default), through the egress guard, once. Never throws. */
   revoke(
     provider: OAuthProvider,
     secrets: ClientSecrets,
-    request: { url: string; audience: string; token: string; hint: 'refresh_token' | 'access_token' },
+    request: RevocationPlace & { token: string; hint: 'refresh_token' | 'access_token' },
   ): Promise<RevocationAnswer>
 }
 
