@@ -2,7 +2,7 @@ import type { ConnectionReason, ConnectionStatus } from '../domain/connection.js
 import type { Activation, ActivationTarget, ConnectionStore, ConsentOf } from '../flows/ports/connections.js'
 import { consentPatienceMs, persist } from './commit-lane.js'
 import type { Database } from './database.js'
-import { prepareWrite, toHex, toWanted, wantedKey } from './prepare-write.js'
+import { prepareWrite, toHex, toWanted, wantedKey, wantedRows } from './prepare-write.js'
 import { prepareRead } from './prepared-read.js'
 import { keyBindings, query } from './query.js'
 import { toDate } from './view-columns.js'
@@ -66,7 +66,7 @@ const activationColumns = `${wantedKey}, code_digest bytea, version bigint, fenc
 // Connection before request, as everywhere: two statements that lock both never wait for each other in a circle.
 const activateStatement = `
   with wanted as (
-    select w.* from jsonb_to_recordset(:rows::jsonb) as w (${activationColumns})
+    select w.* from ${wantedRows(activationColumns)}
   ), held as (
     select w.* from wanted w
     cross join lateral (

@@ -6,7 +6,7 @@ import type { Database } from './database.js'
 import { openFlowSecrets, sealFlowSecrets } from './flow-secrets.js'
 import { insertRequest } from './insert-request.js'
 import { prepareStatement } from './prepare-statement.js'
-import { prepareWrite, toHex, toWanted, wantedKey } from './prepare-write.js'
+import { prepareWrite, toHex, toWanted, wantedKey, wantedRows } from './prepare-write.js'
 import { prepareRead } from './prepared-read.js'
 import { query } from './query.js'
 import { type RequestColumns, requestColumns, toRequest } from './request-columns.js'
@@ -16,7 +16,7 @@ import { type RequestColumns, requestColumns, toRequest } from './request-column
 const claimStatement = `
   with held as (
     select w.position, r.*
-    from jsonb_to_recordset(:rows::jsonb) as w (${wantedKey})
+    from ${wantedRows(wantedKey)}
     cross join lateral (
       select tenant_id, id, sealed_secrets, claimed_at is not null as is_used, expires_at <= now() as is_expired
       from authorization_requests where tenant_id = w.tenant_id and id = w.request_id
@@ -50,7 +50,7 @@ const bindStatement = `
 const captureStatement = `
   update authorization_requests r
   set sealed_captured = w.sealed, revoke_after = now() + make_interval(secs => w.drop_seconds)
-  from jsonb_to_recordset(:rows::jsonb) as w (${wantedKey}, sealed bytea, drop_seconds float8)
+  from ${wantedRows(`${wantedKey}, sealed bytea, drop_seconds float8`)}
   where r.tenant_id = w.tenant_id and r.id = w.request_id`
 
 export function createAuthorizationRequestStore(database: Database, vault: Vault): AuthorizationRequestStore {

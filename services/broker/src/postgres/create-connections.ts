@@ -4,7 +4,7 @@ import type { Database } from './database.js'
 import { sealFlowSecrets } from './flow-secrets.js'
 import { type AdmissionColumns, toAdmission } from './insert-request.js'
 import { rememberOpenConsents } from './open-consents.js'
-import { prepareWrite, toHex, type Wanted, wantedKey } from './prepare-write.js'
+import { prepareWrite, toHex, type Wanted, wantedKey, wantedRows } from './prepare-write.js'
 
 // Owns how new connections are stored: those of one moment in one statement, so one commit. Does not own consents of
 // connections that exist: insert-request.ts.
@@ -20,7 +20,7 @@ const wantedColumns = `${wantedKey}, provider_id uuid, workspace_id text,
 const createStatement = `
   with wanted as (
     select w.*, t.requires_completion and w.completion_challenge is null as lacks_challenge
-    from jsonb_to_recordset(:rows::jsonb) as w (${wantedColumns})
+    from ${wantedRows(wantedColumns)}
     join tenants t on t.id = w.tenant_id
   ), busy as materialized (
     select w.tenant_id, case when w.open_at_most is not null then

@@ -41,6 +41,10 @@ export function isUnreachable(error: unknown): boolean {
   return error.name === 'KnexTimeoutError' || unreachableMessages.some((each) => error.message.includes(each))
 }
 
+/** True when the server cancelled the statement for its duration, also after `mapErrors`. */
+export const isStatementTimeout = (error: unknown): boolean =>
+  errorCode(error instanceof ServiceError ? error.cause : error) === '57014'
+
 /** True when the session ended under its statement: another one may well work. */
 export const isSessionLost = (error: unknown): boolean =>
   ['57P01', '57P02', 'ECONNRESET', 'EPIPE'].includes(errorCode(error) ?? '') ||

@@ -1,70 +1,85 @@
 import { type AttemptState, refreshTimes } from '../domain/refresh-protocol.js'
+import type { ConnectionKey } from '../domain/connection.js'
 import type { LeaseStore } from '../flows/ports/refresh.js'
 import { persist } from './commit-lane.js'
 import type { Database } from './database.js'
 import { hurriedTries, type LeaseColumns, toLeaseRow, viewOwnerStatement, viewStatement } from './lease-row.js'
 import type { Liveness } from './liveness.js'
 import { prepareStatement } from './prepare-statement.js'
+import { prepareWrite, toHex, type Wanted, wantedConnection, wantedRows } from './prepare-write.js'
 import { prepareRead } from './prepared-read.js'
 import { keyBindings } from './query.js'
 import { toDate } from './view-columns.js'
 
 // Every rule here stands on rows and the database's clock alone: the liveness lock only makes a takeover sooner.
+// Steps of several refreshes share a statement. Each keeps what it promises alone: its condition is judged under the lock of its
+// row, it is committed when it is answered, and when PostgreSQL ends in between its own caller asks about it again.
 
 // A captured answer that nobody judged yet stays marked as such: it must not be served, and no call is made for it.
 // Without our own liveness lock the lease has no incarnation, and so it ends by time only.
 // Should its holder die, the row comes due when the lease ends: a provider's grace may be over before anybody asks.
 const acquireStatement = `
   with held as (
-    select tenant_id, id, attempt_state from connections
-    where tenant_id = :tenantId and id = :connectionId and status = 'active' and version = :version
-      and (backoff_until is null or backoff_until <= now())
-      and (lease_until is null or lease_until <= now() or case
-            when :takesOver and lease_incarnation = pg_postmaster_start_time()
-              and suspect_since <= now() - make_interval(secs => :ownerGoneSeconds)
-            then pg_try_advisory_xact_lock_shared(lease_owner) else false end)
-    for update
+    select w.*, c.attempt_state as previous
+    from ${wantedRows(`${wantedConnection}, version bigint, takes_over boolean, owner bigint,
+      is_live boolean, lease_seconds float8, fingerprint bytea`)}
+    cross join lateral (
+      select attempt_state from connections
+      where tenant_id = w.tenant_id and id = w.connection_id and status = 'active' and version = w.version
+        and (backoff_until is null or backoff_until <= now())
+        and (lease_until is null or lease_until <= now() or case
+              when w.takes_over and lease_incarnation = pg_postmaster_start_time()
+                and suspect_since <= now() - make_interval(secs => ${refreshTimes.ownerGoneMs / 1000})
+              then pg_try_advisory_xact_lock_shared(lease_owner) else false end)
+      for update
+    ) c
   )
   update connections c
-  set fence = c.fence + 1, lease_owner = :owner, lease_until = now() + make_interval(secs => :leaseSeconds),
-      lease_incarnation = case when :isLive then pg_postmaster_start_time() end, suspect_since = null,
+  set fence = c.fence + 1, lease_owner = held.owner, lease_until = now() + make_interval(secs => held.lease_seconds),
+      lease_incarnation = case when held.is_live then pg_postmaster_start_time() end, suspect_since = null,
       attempt_state = case c.attempt_state when 'captured' then 'captured' else 'sent' end,
-      attempt_started_at = now(), attempt_fingerprint = :fingerprint,
+      attempt_started_at = now(), attempt_fingerprint = held.fingerprint,
       next_refresh_at = case when c.fail_count < ${hurriedTries}
-        then least(c.next_refresh_at, now() + make_interval(secs => :leaseSeconds)) else c.next_refresh_at end,
-      claimed_until = least(c.claimed_until, now() + make_interval(secs => :leaseSeconds))
-  from held where c.tenant_id = held.tenant_id and c.id = held.id
-  returning c.fence, c.fail_count, held.attempt_state as previous`
+        then least(c.next_refresh_at, now() + make_interval(secs => held.lease_seconds)) else c.next_refresh_at end,
+      claimed_until = least(c.claimed_until, now() + make_interval(secs => held.lease_seconds))
+  from held where c.tenant_id = held.tenant_id and c.id = held.connection_id
+  returning held.position, c.fence, c.fail_count, held.previous`
 
 // What was planned by a policy that is no longer the connection's is decided about anew.
 const captureStatement = `
-  with stored as (
-    update connections
-    set sealed_credentials = :sealed, version = version + 1, credentials_fence = fence, expires_at = :expiresAt,
-        refresh_expires_at = coalesce(:refreshExpiresAt, refresh_expires_at),
-        granted_scope = coalesce(:grantedScope, granted_scope), last_refreshed_at = now(), attempt_state = 'captured',
-        next_refresh_at = case when refresh_schedule is not distinct from :schedule::text then :nextRefreshAt::timestamptz end,
+  with wanted as (
+    select w.* from ${wantedRows(`${wantedConnection}, fence bigint, version bigint, sealed bytea,
+      expires_at timestamptz, refresh_expires_at timestamptz, granted_scope text, schedule text, next_refresh_at timestamptz`)}
+  ), stored as (
+    update connections c
+    set sealed_credentials = w.sealed, version = c.version + 1, credentials_fence = c.fence, expires_at = w.expires_at,
+        refresh_expires_at = coalesce(w.refresh_expires_at, c.refresh_expires_at),
+        granted_scope = coalesce(w.granted_scope, c.granted_scope), last_refreshed_at = now(), attempt_state = 'captured',
+        next_refresh_at = case when c.refresh_schedule is not distinct from w.schedule then w.next_refresh_at end,
         claimed_until = null, updated_at = now()
-    where tenant_id = :tenantId and id = :connectionId and fence = :fence and version = :version
-      and status = 'active' -- a disconnect is final, whatever still comes in
-    returning id
+    from wanted w
+    where c.tenant_id = w.tenant_id and c.id = w.connection_id and c.fence = w.fence and c.version = w.version
+      and c.status = 'active' -- a disconnect is final, whatever still comes in
+    returning w.position
   )
-  select exists (select 1 from stored)
-      -- our own earlier attempt, whose outcome we never heard: nobody else writes under this fence
-      or exists (select 1 from connections
-                 where tenant_id = :tenantId and id = :connectionId and fence = :fence and version = :version::bigint + 1)
-      as is_stored`
+  select position from stored
+  union
+  -- our own earlier attempt, whose outcome we never heard: nobody else writes under this fence
+  select w.position from wanted w
+  join connections c on c.tenant_id = w.tenant_id and c.id = w.connection_id and c.fence = w.fence and c.version = w.version + 1`
 
 const leaseFreed = `lease_owner = null, lease_until = null, lease_incarnation = null, suspect_since = null`
 
 const settleStatement = `
-  update connections
-  set ${leaseFreed}, attempt_state = :attempt, attempt_started_at = null, attempt_fingerprint = null, fail_count = 0,
-      backoff_until = now() + make_interval(secs => nullif(:backoffSeconds::float8, 0)), last_error = null, updated_at = now(),
-      reason = case when :reason::text is not null and status = 'active' then :reason else reason end,
-      status = case when :reason::text is not null and status = 'active' then 'attention' else status end
-  where tenant_id = :tenantId and id = :connectionId and fence = :fence
-  returning id`
+  update connections c
+  set ${leaseFreed}, attempt_state = w.attempt, attempt_started_at = null, attempt_fingerprint = null, fail_count = 0,
+      backoff_until = now() + make_interval(secs => nullif(w.backoff_seconds, 0)), last_error = null, updated_at = now(),
+      reason = case when w.reason is not null and c.status = 'active' then w.reason else c.reason end,
+      status = case when w.reason is not null and c.status = 'active' then 'attention' else c.status end
+  from ${wantedRows(`${wantedConnection}, fence bigint, reason text, attempt text,
+    backoff_seconds float8`)}
+  where c.tenant_id = w.tenant_id and c.id = w.connection_id and c.fence = w.fence
+  returning w.position`
 
 // What was captured waits for its judge, whatever made the holder give up.
 const releaseStatement = `
@@ -72,6 +87,14 @@ const releaseStatement = `
   set ${leaseFreed}, attempt_state = case attempt_state when 'captured' then 'captured' else :attempt end, backoff_until = now() + make_interval(secs => :backoffSeconds),
       fail_count = fail_count + :failures, last_error = :error, updated_at = now()
   where tenant_id = :tenantId and id = :connectionId and fence = :fence`
+
+/** Under load each statement carries what came since the last one; alone nobody waits. Providers take much longer to answer. */
+const leaseSharing = { atOnce: 2, everyMs: 10 }
+
+const toWanted = ({ tenantId, connectionId }: ConnectionKey): Wanted => ({
+  tenant_id: tenantId,
+  connection_id: connectionId,
+})
 
 type AcquiredColumns = { fence: string; fail_count: number; previous: AttemptState }
 
@@ -83,9 +106,12 @@ export function createLeaseStore(
   // Readers that wait for another replica look again and again: those of a moment look together.
   const view = prepareRead<LeaseColumns>(database, 'refresh_view', viewStatement)
   const viewOwner = prepareStatement<LeaseColumns>(database, 'refresh_view_owner', viewOwnerStatement)
-  const acquire = prepareStatement<AcquiredColumns>(database, 'refresh_acquire', acquireStatement)
-  const capture = prepareStatement<{ is_stored: boolean }>(database, 'refresh_capture', captureStatement)
-  const settle = prepareStatement(database, 'refresh_settle', settleStatement)
+  const acquire = prepareWrite<AcquiredColumns>(database, 'refresh_acquire', acquireStatement, {
+    on: pool,
+    ...leaseSharing,
+  })
+  const capture = prepareWrite(database, 'refresh_capture', captureStatement, { on: commitPool, ...leaseSharing })
+  const settle = prepareWrite(database, 'refresh_settle', settleStatement, { on: pool, ...leaseSharing })
   const release = prepareStatement(database, 'refresh_release', releaseStatement)
   return {
     owner: liveness.owner,
@@ -98,42 +124,38 @@ export function createLeaseStore(
       return row && toLeaseRow(row)
     },
 
-    async acquire(key, want) {
-      const [row] = await acquire(pool, {
-        ...keyBindings(key),
-        version: want.version,
-        takesOver: want.takesOver,
-        ownerGoneSeconds: refreshTimes.ownerGoneMs / 1000,
-        owner: liveness.owner,
-        isLive: liveness.isHeld(),
-        leaseSeconds: want.leaseMs / 1000,
-        fingerprint: want.fingerprint,
+    async acquire(key, { version, takesOver, leaseMs, fingerprint }) {
+      const row = await acquire({
+        ...toWanted(key),
+        version,
+        takes_over: takesOver,
+        owner: String(liveness.owner),
+        is_live: liveness.isHeld(),
+        lease_seconds: leaseMs / 1000,
+        fingerprint: toHex(fingerprint),
       })
       return row && { fence: Number(row.fence), previous: row.previous, failCount: row.fail_count }
     },
 
-    capture: (key, held, captured) =>
+    capture: (key, { fence, version }, { sealed, expiresAtMs, refreshExpiresAtMs, grantedScope, nextRefresh }) =>
       persist(database, Infinity, async () => {
-        const { nextRefresh } = captured
-        const [row] = await capture(commitPool, {
-          ...keyBindings(key),
-          fence: held.fence,
-          version: held.version,
-          sealed: captured.sealed,
-          expiresAt: toDate(captured.expiresAtMs),
-          refreshExpiresAt: toDate(captured.refreshExpiresAtMs),
-          grantedScope: captured.grantedScope,
+        const row = await capture({
+          ...toWanted(key),
+          fence,
+          version,
+          sealed: toHex(sealed),
+          expires_at: toDate(expiresAtMs),
+          refresh_expires_at: toDate(refreshExpiresAtMs),
+          granted_scope: grantedScope,
           schedule: nextRefresh?.schedule,
-          nextRefreshAt: nextRefresh?.at === 'never' ? 'infinity' : nextRefresh?.at,
+          next_refresh_at: nextRefresh?.at === 'never' ? 'infinity' : nextRefresh?.at,
         })
-        return row?.is_stored ? 'stored' : 'fenced'
+        return row === undefined ? 'fenced' : 'stored'
       }),
 
-    async settle(key, fence, how) {
-      const { reason, attempt, backoffMs } = how
-      const bindings = { ...keyBindings(key), fence, reason, attempt, backoffSeconds: backoffMs / 1000 }
-      const rows = await settle(pool, bindings)
-      return rows.length === 1 ? 'settled' : 'fenced'
+    async settle(key, fence, { reason, attempt, backoffMs }) {
+      const row = await settle({ ...toWanted(key), fence, reason, attempt, backoff_seconds: backoffMs / 1000 })
+      return row === undefined ? 'fenced' : 'settled'
     },
 
     async release(key, fence, how) {

@@ -1,43 +1,53 @@
 import type { Pool, QueryResultRow } from 'pg'
 import type { ConsentOf } from '../flows/ports/connections.js'
 import type { Database } from './database.js'
-import { isUnreachable } from './database-errors.js'
+import { isStatementTimeout, isUnreachable } from './database-errors.js'
 import { prepareStatement } from './prepare-statement.js'
 import { shareStatements } from './share-statements.js'
 
 // Owns how writes of one moment share a statement, so a commit. Does not own what they write.
 
-/** One write: the consent it is for, and what else its statement takes, as JSON; bytes by `toHex`. */
+/** One write: the connection or consent it is for, and what else its statement takes, as JSON; bytes by `toHex`. */
 export type Wanted = Readonly<Record<string, unknown>> & {
   readonly tenant_id: string
   readonly connection_id: string
-  readonly request_id: string
+  readonly request_id?: string
 }
 
-export type SharedWrite = { on: Pool; /** Statements under way at once. */ atOnce: number }
+/** `atOnce`: statements under way at once. `everyMs`: from the beginning of one to that of the next, 0 when left out. */
+export type SharedWrite = { on: Pool; atOnce: number; everyMs?: number }
 
-/** SQL of what every write takes from `:rows`. */
-export const wantedKey = 'position int, tenant_id text, connection_id text, request_id text'
+/** Columns of every write for a connection. */
+export const wantedConnection = 'position int, tenant_id text, connection_id text'
+/** Columns of every write for a consent. */
+export const wantedKey = `${wantedConnection}, request_id text`
+
+/**
+ * SQL of the writes of a statement, as `w`, in their order. However many came, PostgreSQL believes in ten, so one plan serves
+ * all, and it goes by the keys also in a table of some thousand rows.
+ */
+export const wantedRows = (columns: string): string =>
+  `unnest((select :rows::jsonb[])) as item cross join lateral jsonb_to_record(item) as w (${columns})`
 
 const mostWrites = 100
 
 /**
- * A statement that writes for many consents at once: it takes them as `:rows` (JSON, each with its `position`) and answers at
+ * A statement that writes for many connections or consents at once: it takes them by `wantedRows` (each with its `position`) and answers at
  * most one row for each, with that position. A write resolves when it is committed. One that the tables refuse is tried again
- * alone, so it does not take the others with it; two for one consent never share a statement. Rows are in the order of their
+ * alone, so it does not take the others with it; two for the same never share a statement. Rows are in the order of their
  * keys: statements that lock them one by one never wait for each other in a circle. Throws `database_unavailable`.
  */
 export function prepareWrite<Row extends QueryResultRow>(
   database: Pick<Database, 'preparedStatements'>,
   name: string,
   sql: string,
-  { on, atOnce }: SharedWrite,
+  { on, atOnce, everyMs = 0 }: SharedWrite,
 ): (wanted: Wanted) => Promise<Row | undefined> {
   const statement = prepareStatement<Row & { position: number }>(database, name, sql)
 
   const writeAll = async (batch: readonly Wanted[]): Promise<ReadonlyMap<Wanted, Outcome<Row>>> => {
     const rows = batch.map((each, position) => ({ ...each, position })).sort(byKey)
-    const answers = new Map((await statement(on, { rows: toJson(rows) })).map((row) => [row.position, row]))
+    const answers = new Map((await statement(on, { rows: rows.map(toJson) })).map((row) => [row.position, row]))
     return new Map(batch.map((each, position) => [each, { row: answers.get(position) }]))
   }
   const writeAlone = async (each: Wanted): Promise<Outcome<Row>> =>
@@ -49,11 +59,13 @@ export function prepareWrite<Row extends QueryResultRow>(
       const outcomes = await writeAll(one)
       return batch.map((each) => outcomes.get(each) ?? write(each))
     } catch (error) {
-      if (batch.length === 1 || isUnreachable(error)) throw error
+      // Whose row somebody holds for long must not take the others with it, try after try.
+      const isOfOne = isStatementTimeout(error) || !isUnreachable(error)
+      if (batch.length === 1 || !isOfOne) throw error
       return batch.map(writeAlone)
     }
   }
-  const write = shareStatements<Wanted, Outcome<Row>>({ run, atOnce, mostItems: mostWrites })
+  const write = shareStatements<Wanted, Outcome<Row>>({ run, atOnce, everyMs, mostItems: mostWrites })
   return async (wanted) => (await write(wanted)).row
 }
 
@@ -73,9 +85,9 @@ const keyOf = (wanted: Wanted): string => [wanted.tenant_id, wanted.connection_i
 const byKey = (one: Wanted, other: Wanted): number => (keyOf(one) < keyOf(other) ? -1 : 1)
 
 // PostgreSQL reads no half of a surrogate pair in JSON; in a plain text node-pg writes U+FFFD for it.
-function toJson(rows: readonly Wanted[]): string {
-  const text = JSON.stringify(rows)
-  return /\\ud[89a-f]/.test(text) ? JSON.stringify(rows, (_name, value: unknown) => wellFormed(value)) : text
+function toJson(row: Wanted): string {
+  const text = JSON.stringify(row)
+  return /\\ud[89a-f]/.test(text) ? JSON.stringify(row, (_name, value: unknown) => wellFormed(value)) : text
 }
 
 const wellFormed = (value: unknown): unknown =>

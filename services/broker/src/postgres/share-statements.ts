@@ -10,6 +10,8 @@ export type SharedWork<Item, Answer> = {
   /** Statements under way at once: what comes meanwhile waits for one of them and shares the next. */
   atOnce: number
   mostItems: number
+  /** Milliseconds from the beginning of one statement to that of the next; 0 when left out. What comes meanwhile shares it. */
+  everyMs?: number
 }
 
 /**
@@ -20,19 +22,25 @@ export function shareStatements<Item, Answer>(work: SharedWork<Item, Answer>): (
   const waiting: Waiter<Item, Answer>[] = []
   let underWay = 0
   let isScheduled = false
+  let begunAtMs = -Infinity
 
   const schedule = (): void => {
     if (isScheduled || underWay >= work.atOnce || waiting.length === 0) return
     isScheduled = true
-    setImmediate(() => {
-      isScheduled = false
-      underWay++
-      void runTogether(waiting.splice(0, work.mostItems)).finally(() => {
-        underWay--
-        schedule()
-      })
+    const restMs = begunAtMs + (work.everyMs ?? 0) - performance.now()
+    if (restMs > 0) setTimeout(begin, restMs)
+    else setImmediate(begin)
+  }
+
+  const begin = (): void => {
+    isScheduled = false
+    underWay++
+    begunAtMs = performance.now()
+    void runTogether(waiting.splice(0, work.mostItems)).finally(() => {
+      underWay--
       schedule()
     })
+    schedule()
   }
 
   const runTogether = async (batch: Waiter<Item, Answer>[]): Promise<void> => {

@@ -29,8 +29,9 @@ const rowOf = async (key: ConnectionKey): Promise<Record<string, unknown> | unde
 describe('the lease', () => {
   test('of twenty parallel wishes one is granted (fault 35)', async () => {
     const key = await givenActive(stores)
-    const answers = await behindALock(stores, key.connectionId, 15, () =>
-      Promise.all(Array.from({ length: 20 }, (_, index) => (index % 2 ? other : stores.leases).acquire(key, wish))),
+    const replicas = [stores.leases, other, ...Array.from({ length: 3 }, () => stores.replica().stores.leases)]
+    const answers = await behindALock(stores, key.connectionId, replicas.length, () =>
+      Promise.all(replicas.flatMap((each) => Array.from({ length: 4 }, () => each.acquire(key, wish)))),
     )
     expect(answers.filter((each) => each !== undefined)).toEqual([granted])
   })
