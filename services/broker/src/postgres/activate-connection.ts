@@ -66,7 +66,7 @@ const activationColumns = `${wantedKey}, code_digest bytea, version bigint, fenc
 // Connection before request, as everywhere: two statements that lock both never wait for each other in a circle.
 const activateStatement = `
   with wanted as (
-    select w.* from ${wantedRows(activationColumns)}
+    select w.* from ${wantedRows} as w (${activationColumns})
   ), held as (
     select w.* from wanted w
     cross join lateral (

@@ -16,7 +16,7 @@ import { type RequestColumns, requestColumns, toRequest } from './request-column
 const claimStatement = `
   with held as (
     select w.position, r.*
-    from ${wantedRows(wantedKey)}
+    from ${wantedRows} as w (${wantedKey})
     cross join lateral (
       select tenant_id, id, sealed_secrets, claimed_at is not null as is_used, expires_at <= now() as is_expired
       from authorization_requests where tenant_id = w.tenant_id and id = w.request_id
@@ -50,7 +50,7 @@ const bindStatement = `
 const captureStatement = `
   update authorization_requests r
   set sealed_captured = w.sealed, revoke_after = now() + make_interval(secs => w.drop_seconds)
-  from ${wantedRows(`${wantedKey}, sealed bytea, drop_seconds float8`)}
+  from ${wantedRows} as w (${wantedKey}, sealed bytea, drop_seconds float8)
   where r.tenant_id = w.tenant_id and r.id = w.request_id`
 
 export function createAuthorizationRequestStore(database: Database, vault: Vault): AuthorizationRequestStore {

@@ -20,7 +20,7 @@ const wantedColumns = `${wantedKey}, provider_id uuid, workspace_id text,
 const createStatement = `
   with wanted as (
     select w.*, t.requires_completion and w.completion_challenge is null as lacks_challenge
-    from ${wantedRows(wantedColumns)}
+    from ${wantedRows} as w (${wantedColumns})
     join tenants t on t.id = w.tenant_id
   ), busy as materialized (
     select w.tenant_id, case when w.open_at_most is not null then

@@ -21,8 +21,8 @@ import { toDate } from './view-columns.js'
 const acquireStatement = `
   with held as (
     select w.*, c.attempt_state as previous
-    from ${wantedRows(`${wantedConnection}, version bigint, takes_over boolean, owner bigint,
-      is_live boolean, lease_seconds float8, fingerprint bytea`)}
+    from ${wantedRows} as w (${wantedConnection}, version bigint, takes_over boolean, owner bigint,
+      is_live boolean, lease_seconds float8, fingerprint bytea)
     cross join lateral (
       select attempt_state from connections
       where tenant_id = w.tenant_id and id = w.connection_id and status = 'active' and version = w.version
@@ -48,8 +48,8 @@ const acquireStatement = `
 // What was planned by a policy that is no longer the connection's is decided about anew.
 const captureStatement = `
   with wanted as (
-    select w.* from ${wantedRows(`${wantedConnection}, fence bigint, version bigint, sealed bytea,
-      expires_at timestamptz, refresh_expires_at timestamptz, granted_scope text, schedule text, next_refresh_at timestamptz`)}
+    select w.* from ${wantedRows} as w (${wantedConnection}, fence bigint, version bigint, sealed bytea,
+      expires_at timestamptz, refresh_expires_at timestamptz, granted_scope text, schedule text, next_refresh_at timestamptz)
   ), stored as (
     update connections c
     set sealed_credentials = w.sealed, version = c.version + 1, credentials_fence = c.fence, expires_at = w.expires_at,
@@ -76,8 +76,8 @@ const settleStatement = `
       backoff_until = now() + make_interval(secs => nullif(w.backoff_seconds, 0)), last_error = null, updated_at = now(),
       reason = case when w.reason is not null and c.status = 'active' then w.reason else c.reason end,
       status = case when w.reason is not null and c.status = 'active' then 'attention' else c.status end
-  from ${wantedRows(`${wantedConnection}, fence bigint, reason text, attempt text,
-    backoff_seconds float8`)}
+  from ${wantedRows} as w (${wantedConnection}, fence bigint, reason text, attempt text,
+    backoff_seconds float8)
   where c.tenant_id = w.tenant_id and c.id = w.connection_id and c.fence = w.fence
   returning w.position`
 

@@ -23,19 +23,18 @@ export const wantedConnection = 'position int, tenant_id text, connection_id tex
 export const wantedKey = `${wantedConnection}, request_id text`
 
 /**
- * SQL of the writes of a statement, as `w`, in their order. However many came, PostgreSQL believes in ten, so one plan serves
- * all, and it goes by the keys also in a table of some thousand rows.
+ * SQL of the writes of a statement in their order, to be followed by `as w (columns)`. However many came, PostgreSQL believes in
+ * ten, so one plan serves all, and it goes by the keys also in a table of some thousand rows.
  */
-export const wantedRows = (columns: string): string =>
-  `unnest((select :rows::jsonb[])) as item cross join lateral jsonb_to_record(item) as w (${columns})`
+export const wantedRows = 'unnest((select :rows::jsonb[])) as item cross join lateral jsonb_to_record(item)'
 
 const mostWrites = 100
 
 /**
- * A statement that writes for many connections or consents at once: it takes them by `wantedRows` (each with its `position`) and answers at
- * most one row for each, with that position. A write resolves when it is committed. One that the tables refuse is tried again
- * alone, so it does not take the others with it; two for the same never share a statement. Rows are in the order of their
- * keys: statements that lock them one by one never wait for each other in a circle. Throws `database_unavailable`.
+ * A statement that writes for many connections or consents at once: it takes them by `wantedRows` (each with its `position`)
+ * and answers at most one row for each, with that position. A write resolves when it is committed. One that the tables refuse is
+ * tried again alone, so it does not take the others with it; two for the same never share a statement. Rows are in the order of
+ * their keys: statements that lock them one by one never wait for each other in a circle. Throws `database_unavailable`.
  */
 export function prepareWrite<Row extends QueryResultRow>(
   database: Pick<Database, 'preparedStatements'>,
