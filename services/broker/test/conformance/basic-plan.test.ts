@@ -1,22 +1,13 @@
 import type { LabSwitch } from 'dromos-lab'
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { type AddedProviderOptions, type MoreProviders, startMoreProviders } from '../harness/more-providers.js'
+import { describe, expect, test } from '@jest/globals'
+import { type AddedProviderOptions, provideForSuite } from '../harness/more-providers.js'
 import { connected } from '../harness/person.js'
-import { startTestBroker, type TestBroker } from '../harness/test-broker.js'
+import type { TestBroker } from '../harness/test-broker.js'
 import { accepted, issuedTokens, login, rejected } from './outcome.js'
 
 // OpenID conformance suite, oidcc-client-basic-certification-test-plan: response_type code, client_secret_basic.
 
-let broker: TestBroker
-let providers: MoreProviders
-beforeAll(async () => {
-  broker = await startTestBroker()
-  providers = await startMoreProviders(broker)
-})
-afterAll(async () => {
-  await providers.close()
-  await broker.close()
-})
+const providers = provideForSuite()
 
 async function at(name?: LabSwitch, options: AddedProviderOptions = {}): Promise<TestBroker> {
   const op = await providers.add(options)

@@ -1,21 +1,11 @@
 import type { LabSwitch } from 'dromos-lab'
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { type MoreProviders, startMoreProviders } from '../harness/more-providers.js'
-import { startTestBroker, type TestBroker } from '../harness/test-broker.js'
+import { describe, expect, test } from '@jest/globals'
+import { provideForSuite } from '../harness/more-providers.js'
 import { issuedTokens, login, rejected } from './outcome.js'
 
 // OpenID conformance suite, oidcc-client-test-plan: what the certified plans do not have. ES256 is what the lab signs with.
 
-let broker: TestBroker
-let providers: MoreProviders
-beforeAll(async () => {
-  broker = await startTestBroker()
-  providers = await startMoreProviders(broker)
-})
-afterAll(async () => {
-  await providers.close()
-  await broker.close()
-})
+const providers = provideForSuite()
 
 describe('the broker rejects the id_token and makes no further call', () => {
   test.each<[string, LabSwitch]>([

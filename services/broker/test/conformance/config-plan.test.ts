@@ -1,20 +1,11 @@
-import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import { type MoreProviders, startMoreProviders } from '../harness/more-providers.js'
-import { returnUrl, startTestBroker, type TestBroker } from '../harness/test-broker.js'
+import { expect, test } from '@jest/globals'
+import { provideForSuite } from '../harness/more-providers.js'
+import { returnUrl, type TestBroker } from '../harness/test-broker.js'
 import { accepted, login, rejected } from './outcome.js'
 
 // OpenID conformance suite, oidcc-client-config-certification-test-plan: what a client does with metadata and keys.
 
-let broker: TestBroker
-let providers: MoreProviders
-beforeAll(async () => {
-  broker = await startTestBroker()
-  providers = await startMoreProviders(broker)
-})
-afterAll(async () => {
-  await providers.close()
-  await broker.close()
-})
+const providers = provideForSuite()
 
 const fetched = (op: TestBroker, endpoint: 'discovery' | 'jwks') => op.provider.journal(endpoint).length
 
@@ -39,7 +30,7 @@ test('oidcc-client-test-discovery-jwks-uri-keys', async () => {
 test('oidcc-client-test-discovery-issuer-mismatch', async () => {
   const op = await providers.add()
   op.provider.turnOn('disc.issuer_suffix')
-  const connections = () => broker.query('select id from connections order by id')
+  const connections = () => providers.broker().query('select id from connections order by id')
   const before = await connections()
   const body = { workspace_id: 'user-1', provider_id: op.providerId, return_url: returnUrl, scopes: ['openid'] }
   expect(await op.call('POST', '/auth/consent-spec', { body })).toMatchObject({

@@ -1,24 +1,15 @@
 import { generateKeyPairSync } from 'node:crypto'
 import type { LabSwitch } from 'dromos-lab'
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { type MoreProviders, startMoreProviders } from '../harness/more-providers.js'
+import { describe, expect, test } from '@jest/globals'
+import { provideForSuite } from '../harness/more-providers.js'
 import { refreshOf } from '../harness/person.js'
-import { startTestBroker, type TestBroker } from '../harness/test-broker.js'
+import type { TestBroker } from '../harness/test-broker.js'
 import { login, type Outcome } from './outcome.js'
 
 // FAPI 2.0 Security Profile, fapi2-security-profile-final-client-test-*: the rows with PAR, DPoP and private_key_jwt
 // together, through `security_profile: fapi2` alone.
 
-let broker: TestBroker
-let providers: MoreProviders
-beforeAll(async () => {
-  broker = await startTestBroker()
-  providers = await startMoreProviders(broker)
-})
-afterAll(async () => {
-  await providers.close()
-  await broker.close()
-})
+const providers = provideForSuite()
 
 const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
 
@@ -108,7 +99,9 @@ describe('a profile is refused', () => {
     ['with a key of another algorithm', { client_private_key: { ...half, d: 'x', alg: 'HS256' } }, 'alg'],
   ])('%s', async (_what, change, named) => {
     const complete = { name: 'weak', client_id: 'c', issuer: 'https://op.example', enable_discovery: true, ...profile }
-    const answer = await broker.call('POST', '/providers', { body: { profile: { ...complete, ...change } } })
+    const answer = await providers
+      .broker()
+      .call('POST', '/providers', { body: { profile: { ...complete, ...change } } })
     expect(answer).toMatchObject({ status: 400, body: { code: 'invalid_provider' } })
     expect(String(answer.body.message)).toContain(named)
   })

@@ -1,23 +1,14 @@
 import type { LabSwitch } from 'dromos-lab'
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { type AddedProviderOptions, type MoreProviders, startMoreProviders } from '../harness/more-providers.js'
+import { describe, expect, test } from '@jest/globals'
+import { type AddedProviderOptions, provideForSuite } from '../harness/more-providers.js'
 import { approved, askForConsent, comeBack, connected, openLink, readTokenOf, refreshOf } from '../harness/person.js'
-import { returnUrl, startTestBroker, type TestBroker } from '../harness/test-broker.js'
+import { returnUrl } from '../harness/test-broker.js'
 import { accepted, login, outcomeOf, refreshTokensPresented, rejected } from './outcome.js'
 
 // FAPI 2.0 Security Profile, fapi2-security-profile-final-client-test-*: the rows that need neither PAR nor DPoP;
 // fapi2-bound.test.ts has the others.
 
-let broker: TestBroker
-let providers: MoreProviders
-beforeAll(async () => {
-  broker = await startTestBroker()
-  providers = await startMoreProviders(broker)
-})
-afterAll(async () => {
-  await providers.close()
-  await broker.close()
-})
+const providers = provideForSuite()
 
 type Row = [string, LabSwitch, AddedProviderOptions?, unknown?]
 

@@ -1,22 +1,12 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { type MoreProviders, startMoreProviders } from '../harness/more-providers.js'
+import { describe, expect, test } from '@jest/globals'
+import { provideForSuite } from '../harness/more-providers.js'
 import { connected, readTokenOf, refreshOf } from '../harness/person.js'
-import { startTestBroker, type TestBroker } from '../harness/test-broker.js'
 import { auditOf, issuedTokens, refreshTokensPresented } from './outcome.js'
 
 // OpenID conformance suite, oidcc-client-refreshtoken-test-plan. A refresh asks no userinfo: what stands for "uses the
 // answer" is whether an agent ever gets its access token.
 
-let broker: TestBroker
-let providers: MoreProviders
-beforeAll(async () => {
-  broker = await startTestBroker()
-  providers = await startMoreProviders(broker)
-})
-afterAll(async () => {
-  await providers.close()
-  await broker.close()
-})
+const providers = provideForSuite()
 
 test('oidcc-client-test-refresh-token', async () => {
   const op = await providers.add()

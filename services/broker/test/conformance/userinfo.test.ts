@@ -1,23 +1,14 @@
 import type { LabSwitch } from 'dromos-lab'
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { type MoreProviders, startMoreProviders } from '../harness/more-providers.js'
+import { describe, expect, test } from '@jest/globals'
+import { provideForSuite } from '../harness/more-providers.js'
 import { connected, refreshOf } from '../harness/person.js'
-import { startTestBroker, type TestBroker } from '../harness/test-broker.js'
+import type { TestBroker } from '../harness/test-broker.js'
 import { accepted, issuedTokens, login, rejected } from './outcome.js'
 
 // OpenID conformance suite, the userinfo modules of oidcc-client-test-plan and the dynamic plan, and what a userinfo
 // endpoint can do beyond them. The basic plan's two are in basic-plan.test.ts.
 
-let broker: TestBroker
-let providers: MoreProviders
-beforeAll(async () => {
-  broker = await startTestBroker()
-  providers = await startMoreProviders(broker)
-})
-afterAll(async () => {
-  await providers.close()
-  await broker.close()
-})
+const providers = provideForSuite()
 
 const loginWith = async (name: LabSwitch, userinfo?: 'required' | 'off') => {
   const op = await providers.add({ profile: userinfo === undefined ? {} : { userinfo } })

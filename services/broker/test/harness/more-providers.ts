@@ -1,5 +1,6 @@
 import { type LabProviderOptions, type ProviderLab, startProviderLab } from 'dromos-lab'
-import type { TestBroker } from './test-broker.js'
+import { afterAll, beforeAll } from '@jest/globals'
+import { startTestBroker, type TestBroker } from './test-broker.js'
 
 // Owns providers beside the broker's own, so that one broker serves many tests and no switch or cached key set of one
 // test reaches the next.
@@ -53,4 +54,22 @@ export async function startMoreProviders(broker: TestBroker, given?: ProviderLab
     },
     close: () => lab.close(),
   }
+}
+
+/** For the top of a test file: one broker for all of its tests, and the providers they add, ended after the last. */
+export function provideForSuite(): Pick<MoreProviders, 'add'> & { broker(): TestBroker } {
+  let running: { broker: TestBroker; providers: MoreProviders } | undefined
+  beforeAll(async () => {
+    const broker = await startTestBroker()
+    running = { broker, providers: await startMoreProviders(broker) }
+  })
+  afterAll(async () => {
+    await running?.providers.close()
+    await running?.broker.close()
+  })
+  const current = () => {
+    if (running === undefined) throw new Error('the suite has not started: ask inside a test')
+    return running
+  }
+  return { add: (options) => current().providers.add(options), broker: () => current().broker }
 }
