@@ -1,22 +1,13 @@
 import type { LabSwitch } from 'dromos-lab'
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import { accepted, login, rejected } from '../conformance/outcome.js'
-import { type AddedProviderOptions, type MoreProviders, startMoreProviders } from '../harness/more-providers.js'
+import { type AddedProviderOptions, provideForSuite } from '../harness/more-providers.js'
 import { readTokenOf } from '../harness/person.js'
-import { startTestBroker, type TestBroker } from '../harness/test-broker.js'
+import type { TestBroker } from '../harness/test-broker.js'
 
 // A code exchange whose answer is hostile or odd: what becomes active, and what never does.
 
-let broker: TestBroker
-let providers: MoreProviders
-beforeAll(async () => {
-  broker = await startTestBroker()
-  providers = await startMoreProviders(broker)
-})
-afterAll(async () => {
-  await providers.close()
-  await broker.close()
-})
+const providers = provideForSuite()
 
 async function loginWith(name: LabSwitch, options: AddedProviderOptions = {}, value?: unknown) {
   const op = await providers.add(options)
@@ -40,7 +31,7 @@ describe('an answer nobody can read ends the consent and is read no further', ()
   ] as const)('%s %s', async (name, _row) => {
     const { connectionId, outcome } = await loginWith(name)
     expect(outcome).toEqual(rejected(connectionId, 'token_exchange_failed', 'token_exchange_failed'))
-    expect((await broker.call('GET', '/health')).status).toBe(200)
+    expect((await providers.broker().call('GET', '/health')).status).toBe(200)
   })
 
   test('a repeated member cannot swap the access token of a verified login (A45)', async () => {

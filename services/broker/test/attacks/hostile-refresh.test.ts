@@ -1,31 +1,24 @@
 import type { LabSwitch } from 'dromos-lab'
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import { auditOf, refreshTokensPresented } from '../conformance/outcome.js'
-import { type MoreProviders, startMoreProviders } from '../harness/more-providers.js'
+import { provideForSuite } from '../harness/more-providers.js'
 import { connected, readTokenOf, refreshOf } from '../harness/person.js'
-import { startTestBroker, type TestBroker } from '../harness/test-broker.js'
 
 // A refresh whose answer is hostile, late or lost: no connection is ended by it that the provider has not ended.
 
-let broker: TestBroker
-let providers: MoreProviders
-beforeAll(async () => {
-  broker = await startTestBroker()
-  providers = await startMoreProviders(broker)
-})
-afterAll(async () => {
-  await providers.close()
-  await broker.close()
-})
+const providers = provideForSuite()
 
 const rowOf = async (id: string) => {
-  const [row] = await broker.query<Record<string, unknown>>(
-    'select status, version::int as version, attempt_state from connections where id = $1',
-    [id],
-  )
+  const [row] = await providers
+    .broker()
+    .query<Record<string, unknown>>(
+      'select status, version::int as version, attempt_state from connections where id = $1',
+      [id],
+    )
   return row
 }
-const clearBackoff = (id: string) => broker.query('update connections set backoff_until = null where id = $1', [id])
+const clearBackoff = (id: string) =>
+  providers.broker().query('update connections set backoff_until = null where id = $1', [id])
 
 async function refreshWith(name: LabSwitch, value?: unknown) {
   const op = await providers.add()

@@ -1,20 +1,11 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { type AddedProviderOptions, type MoreProviders, startMoreProviders } from '../harness/more-providers.js'
+import { describe, expect, test } from '@jest/globals'
+import { type AddedProviderOptions, provideForSuite } from '../harness/more-providers.js'
 import { approved, comeBack, connected, readTokenOf, refreshOf, resultOf } from '../harness/person.js'
-import { startTestBroker, type TestBroker } from '../harness/test-broker.js'
+import type { TestBroker } from '../harness/test-broker.js'
 
 // Tokens bound to a key (RFC 9449): one key per connection, kept by the broker; agents get proofs.
 
-let broker: TestBroker
-let providers: MoreProviders
-beforeAll(async () => {
-  broker = await startTestBroker()
-  providers = await startMoreProviders(broker)
-})
-afterAll(async () => {
-  await providers.close()
-  await broker.close()
-})
+const providers = provideForSuite()
 
 const binding = (options: AddedProviderOptions = {}): Promise<TestBroker> =>
   providers.add({
@@ -169,7 +160,7 @@ describe('a proof is refused', () => {
 
   test('of a connection nobody knows', async () => {
     const unknown = `cn_${'0'.repeat(32)}`
-    const answer = await proofOf(broker, unknown, { method: 'GET', url: 'https://api.example/' })
+    const answer = await proofOf(providers.broker(), unknown, { method: 'GET', url: 'https://api.example/' })
     expect(answer).toMatchObject({ status: 404, body: { code: 'connection_not_found' } })
   })
 

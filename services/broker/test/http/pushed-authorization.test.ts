@@ -1,21 +1,12 @@
-import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { describe, expect, test } from '@jest/globals'
 import { auditOf } from '../conformance/outcome.js'
-import { type AddedProviderOptions, type MoreProviders, startMoreProviders } from '../harness/more-providers.js'
+import { type AddedProviderOptions, provideForSuite } from '../harness/more-providers.js'
 import { approved, askForConsent, comeBack, connected, openLink, resultOf } from '../harness/person.js'
 import { returnUrl, startTestBroker, type TestBroker } from '../harness/test-broker.js'
 
 // Pushed authorization requests (RFC 9126): what the browser carries, when a request is pushed, and what a refusal does.
 
-let broker: TestBroker
-let providers: MoreProviders
-beforeAll(async () => {
-  broker = await startTestBroker()
-  providers = await startMoreProviders(broker)
-})
-afterAll(async () => {
-  await providers.close()
-  await broker.close()
-})
+const providers = provideForSuite()
 
 const pushing = (options: AddedProviderOptions = {}): Promise<TestBroker> =>
   providers.add({ ...options, provider: { par: 'required', ...options.provider } })
