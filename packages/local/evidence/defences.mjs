@@ -21,7 +21,7 @@ export const defences = [
   { name: 'expiry by the database’s clock', file: broker('postgres/authorization-request-store.ts'), from: ' and not held.is_expired\n', to: '\n', tests: tests('attacks/flow-integrity', 'postgres/authorization-request-store') },
   { name: 'the form’s token', file: broker('http/csrf-token.ts'), from: 'given.length === expected.length && timingSafeEqual(given, expected)', to: 'true', tests: tests('http/capture/connect-page') },
 
-  { name: 'the code of a completion', file: broker('postgres/activate-connection.ts'), from: 'else r.connect_code_digest = :codeDigest and', to: 'else', tests: tests('postgres/completion-store') },
+  { name: 'the code of a completion', file: broker('postgres/activate-connection.ts'), from: 'else r.connect_code_digest = ${codeDigest} and', to: 'else', tests: tests('postgres/completion-store') },
   { name: 'the minute of a completion', file: broker('postgres/activate-connection.ts'), from: ' and r.connect_code_expires_at > now() end', to: ' end', tests: tests('postgres/completion-store') },
 
   // where people are sent

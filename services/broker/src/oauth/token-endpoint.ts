@@ -98,9 +98,10 @@ async function callOnce(
 
 /**
  * Where the library's part ends. Given the answer it refuses what providers do send (an odd `token_type`, a form), after they
- * have rotated, and throws errors whose `cause` holds the tokens (measured).
+ * have rotated, and throws errors whose `cause` holds the tokens (measured). One error for all, of a kind that the library
+ * hands on without another around it.
  */
-const readElsewhere = new Error('the answer is read elsewhere')
+const readElsewhere = new TypeError('the answer is read elsewhere')
 
 /** The body as the provider wants it: a form (RFC 6749 section 4.1.3) or a JSON object (Atlassian, Square). */
 function shape(
