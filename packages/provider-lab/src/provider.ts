@@ -5,6 +5,7 @@ import type { Hold, HoldPoint } from './holds.js'
 import type { JournalEntry } from './journal.js'
 import { revokeToken } from './grants.js'
 import { mintTokens } from './mint.js'
+import type { ClientAuthMethod } from './options.js'
 import type { LabEndpoint } from './request.js'
 import type { Endpoints, ProviderState } from './state.js'
 import type { LabSwitchMode } from './switches/board.js'
@@ -32,6 +33,8 @@ export type LabProvider = Endpoints & {
   id: string
   clientId: string
   clientSecret: string
+  /** How the configured client authenticates. */
+  clientAuth: ClientAuthMethod
   /** Turns a misbehaviour on; on again replaces the mode and restarts its count. Throws on an unknown name. */
   turnOn(name: LabSwitch, how?: LabSwitchMode): void
   turnOff(name: LabSwitch): void
@@ -71,6 +74,7 @@ export function createProviderSurface(state: ProviderState): LabProvider {
     id: state.id,
     clientId: settings.clientId,
     clientSecret: settings.clientSecret,
+    clientAuth: settings.clientAuth,
     turnOn: switches.turnOn,
     turnOff: switches.turnOff,
     switches: switches.list,

@@ -22,13 +22,20 @@ A consent, as a browser would; the code is in the Location:
   ${curl} -si '${provider.authorizationEndpoint}?response_type=code&client_id=${provider.clientId}&redirect_uri=http://localhost/cb&scope=openid&state=s1&code_challenge=47DEQpj8HBSa-_TImW-5JCeuQeRkm5NMpJWZG3hSuFU&code_challenge_method=S256' | grep -i ^location
 A grant without a browser, then a refresh of it:
   TOKEN=$(curl -s -XPOST ${control.url}/ctl/t/${provider.id}/issue | sed 's/.*"refresh_token":"\\([^"]*\\)".*/\\1/')
-  ${curl} -si -u '${provider.clientId}:${provider.clientSecret}' -d grant_type=refresh_token -d refresh_token=$TOKEN ${provider.tokenEndpoint}
+  ${curl} -si ${credentialsOf(provider)} -d grant_type=refresh_token -d refresh_token=$TOKEN ${provider.tokenEndpoint}
 Misbehave, and see why a client failed:
   curl -s -XPUT ${control.url}/ctl/t/${provider.id}/switch/tok.reset_after_rotate
   curl -s ${control.url}/ctl/t/${provider.id}/journal
 
 Ctrl-C ends it. Requests:
 `
+}
+
+/** As options of curl. */
+function credentialsOf({ clientId, clientSecret, clientAuth }: LabProvider): string {
+  if (clientAuth === 'none') return `-d client_id=${clientId}`
+  if (clientAuth === 'client_secret_post') return `-d client_id=${clientId} -d client_secret=${clientSecret}`
+  return `-u '${clientId}:${clientSecret}'`
 }
 
 /** One line for a request: what was asked, what was answered, and which switches made it so. */

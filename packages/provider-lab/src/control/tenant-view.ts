@@ -7,6 +7,7 @@ export const tenantView = (provider: LabProvider): Record<string, unknown> => ({
   discovery_url: `${provider.issuer}/.well-known/openid-configuration`,
   client_id: provider.clientId,
   client_secret: provider.clientSecret,
+  client_auth: provider.clientAuth,
   authorization_endpoint: provider.authorizationEndpoint,
   token_endpoint: provider.tokenEndpoint,
   refresh_endpoint: provider.refreshEndpoint,
