@@ -30,19 +30,18 @@ test.each([
   ['of one whose secret is in the body', ['--preset', 'box']],
   ['of a public one', ['--preset', 'mcp']],
 ])('the curl lines it prints work as they stand: %s', async (_client, preset) => {
-    const lab = runCommand([...anyPorts, '--quiet', ...preset])
-    await lab.prints(/Requests:/)
-    const lines = lab.printed().match(/^ {2}(curl|TOKEN=).*$/gm) ?? []
-    const shell = runCommand([lines.join('\n')], ['sh', '-c'])
-    await shell.ended
-    expect(lines).toHaveLength(5)
-    expect(shell.printed()).toMatch(/location: http:\/\/localhost\/cb\?code=code_/i)
-    expect(shell.printed()).toContain('HTTP/1.1 200 OK')
-    expect(shell.printed()).toContain('"endpoint":"token"')
-    lab.signal('SIGTERM')
-    expect((await lab.ended).code).toBe(0)
-  },
-)
+  const lab = runCommand([...anyPorts, '--quiet', ...preset])
+  await lab.prints(/Requests:/)
+  const lines = lab.printed().match(/^ {2}(curl|TOKEN=).*$/gm) ?? []
+  const shell = runCommand([lines.join('\n')], ['sh', '-c'])
+  await shell.ended
+  expect(lines).toHaveLength(5)
+  expect(shell.printed()).toMatch(/location: http:\/\/localhost\/cb\?code=code_/i)
+  expect(shell.printed()).toContain('HTTP/1.1 200 OK')
+  expect(shell.printed()).toContain('"endpoint":"token"')
+  lab.signal('SIGTERM')
+  expect((await lab.ended).code).toBe(0)
+})
 
 test('--tls serves HTTPS, says where its authority is, and takes it away at the end', async () => {
   const lab = runCommand([...anyPorts, '--tls'])

@@ -31,12 +31,21 @@ const wish = {
 const register = (provider: LabProvider, metadata: unknown = wish): Promise<Answer> =>
   send('POST', provider.registrationEndpoint, metadata)
 
-async function redeem(provider: LabProvider, { client_id, client_secret }: Record<string, unknown>) {
+const basicOf = ({ client_id, client_secret }: Record<string, unknown>): string =>
+  `Basic ${btoa(`${String(client_id)}:${String(client_secret)}`)}`
+
+/** A login of one client, whose code another may redeem. */
+async function redeem(provider: LabProvider, asked: Record<string, unknown>, redeems = asked) {
   const url = new URL(provider.authorizationEndpoint)
-  const query = { response_type: 'code', client_id: String(client_id), redirect_uri: redirectUri, scope: 'openid' }
+  const query = {
+    response_type: 'code',
+    client_id: String(asked['client_id']),
+    redirect_uri: redirectUri,
+    scope: 'openid',
+  }
   for (const [name, value] of Object.entries(query)) url.searchParams.set(name, value)
   const callback = new URL(await provider.approve(url.href))
-  const authorization = `Basic ${btoa(`${String(client_id)}:${String(client_secret)}`)}`
+  const authorization = basicOf(redeems)
   const form = { grant_type: 'authorization_code', redirect_uri: redirectUri }
   return postForm(provider.tokenEndpoint, { ...form, code: callback.searchParams.get('code') ?? '' }, { authorization })
 }
@@ -76,7 +85,10 @@ test('the code and the refresh token of one client are of no use to another', as
   const provider = opened()
   const [one, other] = [(await register(provider)).body, (await register(provider)).body]
   const { body } = await redeem(provider, one)
-  const authorization = `Basic ${btoa(`${String(other['client_id'])}:${String(other['client_secret'])}`)}`
+  expect((await redeem(provider, one, other)).body).toMatchObject({
+    error_description: 'code issued to another client',
+  })
+  const authorization = basicOf(other)
   const stolen = { grant_type: 'refresh_token', refresh_token: String(body['refresh_token']) }
   expect(await postForm(provider.tokenEndpoint, stolen, { authorization })).toMatchObject({
     status: 400,
