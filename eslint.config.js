@@ -39,6 +39,11 @@ export default tseslint.config(
           selector: "CallExpression[callee.object.name='Object'][callee.property.name='assign']",
           message: 'Copy with { ...object } or Object.fromEntries.',
         },
+        {
+          // The member `z` is the whole library with its languages; a bundle keeps what a namespace import uses.
+          selector: "ImportDeclaration[source.value='zod'] :matches(ImportSpecifier, ImportDefaultSpecifier)",
+          message: "Write import * as z from 'zod'.",
+        },
       ],
     },
   },

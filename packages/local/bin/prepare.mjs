@@ -4,6 +4,7 @@ import { createHash } from 'node:crypto'
 import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { bundleStaleServices } from '../bundle/bundle-services.mjs'
 import { newestSourceMs, missingOutput } from './sources.mjs'
 import { runQuietly } from './run-quietly.mjs'
 
@@ -20,6 +21,7 @@ export async function prepare() {
   requireNode(20, 18, 1)
   await installPackages()
   await compile()
+  await bundleStaleServices()
 }
 
 function requireNode(...needed) {

@@ -16,6 +16,7 @@ export {
   brokerEnvironment,
   brokerService,
   gatewayService,
+  programOf,
   urlsOf,
   type Environment,
   type Ports,

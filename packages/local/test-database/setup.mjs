@@ -5,11 +5,13 @@ import { existsSync, mkdtempSync, readdirSync, statSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { bundleStaleServices } from '../bundle/bundle-services.mjs'
 
 const packageRoot = new URL('../', import.meta.url)
 
 export default async function setup() {
   buildIfStale()
+  await bundleStaleServices() // some suites start the services as processes
   const { startTestCluster } = await import(new URL('dist/test-cluster.js', packageRoot).href)
   const cluster = await startTestCluster(process.env)
   if (cluster.warning !== undefined) console.warn(`\nWARNING: ${cluster.warning}`)

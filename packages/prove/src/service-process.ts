@@ -2,13 +2,9 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
-import { armWatchdog } from '@dromos/local'
+import { armWatchdog, programOf } from '@dromos/local'
 
 // Owns one of our services as an operating system process.
-
-const programOf = (service: 'broker' | 'gateway'): string =>
-  fileURLToPath(new URL(`../../../services/${service}/dist/main.js`, import.meta.url))
 
 export type ServiceProcess = {
   incarnation: string

@@ -29,7 +29,7 @@ const brokersOf = (pid: number): { pid: number; state: string }[] =>
   execFileSync('ps', ['-A', '-o', 'pid=,ppid=,stat=,args='], { encoding: 'utf8' })
     .split('\n')
     .map((line) => line.trim().split(/\s+/))
-    .filter(([, parent, , ...program]) => Number(parent) === pid && program.join(' ').includes('broker/dist/main.js'))
+    .filter(([, parent, , ...program]) => Number(parent) === pid && program.join(' ').includes('broker/dist/bundle.js'))
     .map(([own, , state = '']) => ({ pid: Number(own), state }))
 
 const isAlive = (pid: number): boolean => {

@@ -1,5 +1,5 @@
 import { parseNetworks } from '@dromos/runtime'
-import { z } from 'zod'
+import * as z from 'zod'
 import { parseReturnUrlRule } from './domain/return-url.js'
 
 // Owns how the text of one variable is read. Does not own which variables there are or how they fit together: config.ts.

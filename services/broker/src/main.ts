@@ -2,7 +2,7 @@ import { createLogger, exitOnFailedStart, runService } from '@dromos/runtime'
 import { startBroker } from './app.js'
 import { type Config, parseConfig } from './config.js'
 
-const usage = `Usage: node services/broker/dist/main.js
+const usage = `Usage: node services/broker/dist/bundle.js
 
 Runs the broker until SIGTERM or SIGINT. Everything is configured by environment variables: docs/configuration.md lists them.
 Apply the migrations first: node services/broker/dist/migrate.js`

@@ -1,7 +1,7 @@
 // Owns what the v1 API does: one function per operation, served by both edges.
 // Does not own transport, input parsing or authorisation: the edges parse, the broker decides.
 import { ServiceError, type ConnectionCheck, type ConsentSpec } from '@dromos/contract'
-import { z } from 'zod'
+import * as z from 'zod'
 import { readJsonObject, type BrokerAnswer } from './broker-answer.js'
 import type { BrokerClient } from './broker-client.js'
 import type { CallContext } from './caller.js'

@@ -30,6 +30,11 @@ export type Shell = Readonly<Record<string, string | undefined>>
 export type Service = { name: string; logName: string; program: string; environment: Environment; readyUrl: string }
 
 const BROKER = join(CHECKOUT, 'services', 'broker', 'dist')
+
+/** A service as it runs everywhere, in one file: packages/local/bundle makes it. */
+export const programOf = (service: 'broker' | 'gateway'): string =>
+  join(CHECKOUT, 'services', service, 'dist', 'bundle.js')
+
 export const MIGRATE_PROGRAM = join(BROKER, 'migrate.js')
 export const ADMIN_PROGRAM = join(BROKER, 'admin.js')
 
@@ -63,8 +68,8 @@ export function brokerEnvironment(shell: Shell, ports: Ports, secrets: StackSecr
 }
 
 export function brokerService(ports: Ports, environment: Environment): Service {
-  const program = join(BROKER, 'main.js')
-  return { name: 'broker', logName: 'broker', program, environment, readyUrl: `${urlsOf(ports).broker}/readyz` }
+  const readyUrl = `${urlsOf(ports).broker}/readyz`
+  return { name: 'broker', logName: 'broker', program: programOf('broker'), environment, readyUrl }
 }
 
 /** `gatewayKey` is the gateway's own identity at the broker: it may speak for callers and do nothing else. */
@@ -72,7 +77,7 @@ export function gatewayService(shell: Shell, ports: Ports, gatewayKey: string): 
   return {
     name: 'gateway',
     logName: 'gateway',
-    program: join(CHECKOUT, 'services', 'gateway', 'dist', 'main.js'),
+    program: programOf('gateway'),
     readyUrl: `${urlsOf(ports).gateway}/readyz`,
     environment: {
       ...inherited(shell),

@@ -49,7 +49,7 @@ describe.each(['broker', 'gateway'])('the image of the %s', (service) => {
     expect(textsOf(runtime, 'USER')).toEqual(['1000:1000'])
     expect(names.slice(names.indexOf('USER'))).not.toContain('COPY')
     expect(text).not.toMatch(/--chown|--chmod|chown|chmod/)
-    expect(textsOf(runtime, 'CMD')).toEqual([`["node", "services/${service}/dist/main.js"]`])
+    expect(textsOf(runtime, 'CMD')).toEqual([`["node", "services/${service}/dist/bundle.js"]`])
     expect(readText(`services/${service}/src/main.ts`)).toContain('runService(')
   })
 

@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 import { strategySchema } from './strategy.js'
 
 // Owns the wire shape of a provider profile: what POST, PUT and PATCH accept and GET gives back. An unknown field is an

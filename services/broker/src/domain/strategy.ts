@@ -1,4 +1,4 @@
-import { z } from 'zod'
+import * as z from 'zod'
 
 // Owns the strategies of contract section 9.2: how an agent, and our own credential check, apply static credentials.
 

@@ -1,7 +1,7 @@
 import { ServiceError } from '@dromos/contract'
 import { readJson, refuseMethod, sendJson } from '@dromos/runtime'
 import { Router } from 'express'
-import { z } from 'zod'
+import * as z from 'zod'
 import { describeConnection } from '../domain/connection.js'
 import { expirySkewMs } from '../domain/credentials.js'
 import { isConnectionId } from '../domain/ids.js'

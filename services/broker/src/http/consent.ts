@@ -1,7 +1,7 @@
 import { ServiceError } from '@dromos/contract'
 import { readJson, refuseMethod } from '@dromos/runtime'
 import { type Request, type Response, Router } from 'express'
-import { z } from 'zod'
+import * as z from 'zod'
 import { parseAuthorizationResponse } from '../domain/authorization-response.js'
 import { isProviderId } from '../domain/ids.js'
 import { continueInBrowser, openLink } from '../flows/continue-in-browser.js'

@@ -1,6 +1,6 @@
 import { readJson, refuseMethod } from '@dromos/runtime'
 import { Router } from 'express'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Ports } from '../flows/ports/ports.js'
 import { provePossession } from '../flows/prove-possession.js'
 import { actorOf, callerAs } from './guard.js'

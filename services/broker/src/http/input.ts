@@ -1,5 +1,5 @@
 import { ServiceError } from '@dromos/contract'
-import { z } from 'zod'
+import * as z from 'zod'
 import { isCompletionChallenge } from '../domain/completion.js'
 
 /**

@@ -1,7 +1,7 @@
 import { type ConnectionItem, type ConnectionPage, ServiceError } from '@dromos/contract'
 import { readJson, refuseMethod } from '@dromos/runtime'
 import { type Request, type RequestHandler, type Response, Router } from 'express'
-import { z } from 'zod'
+import * as z from 'zod'
 import { listedStatuses, needsPerson, toConnectionItem } from '../domain/connection-details.js'
 import { isConnectionId, isProviderId } from '../domain/ids.js'
 import { schedulePolicies } from '../domain/provider-profile.js'

@@ -1,6 +1,6 @@
 import { ServiceError } from '@dromos/contract'
 import { createHash, timingSafeEqual } from 'node:crypto'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { Account } from '../domain/connection.js'
 import type { IdTokenOccasion } from '../flows/ports/oauth.js'
 import { labelClaims, labelOf } from './account-label.js'

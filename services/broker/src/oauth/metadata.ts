@@ -1,5 +1,5 @@
 import { ServiceError } from '@dromos/contract'
-import { z } from 'zod'
+import * as z from 'zod'
 import { fillVariables } from '../domain/authorization-request.js'
 import type { Endpoints, OAuthProvider, SecretMethod } from '../domain/provider.js'
 import type { MetadataSource } from '../flows/ports/oauth.js'

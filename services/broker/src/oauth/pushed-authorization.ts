@@ -1,6 +1,6 @@
 import { outboundLimits } from '@dromos/contract'
 import { buildAuthorizationUrlWithPAR, customFetch, type ClientAuth } from 'openid-client'
-import { z } from 'zod'
+import * as z from 'zod'
 import { authenticationTarget } from '../domain/authentication-target.js'
 import type { OAuthProvider } from '../domain/provider.js'
 import type { TokenCall } from '../domain/token-refusal.js'

@@ -1,5 +1,5 @@
 import { compactVerify, decodeProtectedHeader } from 'jose'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { KeySets, WantedKey } from './key-sets.js'
 import { toJwk, type SigningKey } from './signing-key.js'
 

@@ -1,6 +1,6 @@
 import { outboundLimits } from '@dromos/contract'
 import type { JWK } from 'jose'
-import { z } from 'zod'
+import * as z from 'zod'
 
 // Owns which published keys may verify a signature. Does not own fetching them.
 

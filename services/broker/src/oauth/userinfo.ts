@@ -1,5 +1,5 @@
 import { outboundLimits } from '@dromos/contract'
-import { z } from 'zod'
+import * as z from 'zod'
 import type { FlowSnapshot } from '../domain/authorization-request.js'
 import type { OAuthCredentials } from '../domain/credentials.js'
 import type { OAuthProvider } from '../domain/provider.js'

@@ -5,7 +5,6 @@ import { grpcLimits, loadProtos, ServiceError } from '@dromos/contract'
 import { ConfigurationError, type Logger } from '@dromos/runtime'
 import { logVerbosity, Server, ServerCredentials, setLogVerbosity } from '@grpc/grpc-js'
 import { loadSync, type PackageDefinition, type ServiceDefinition } from '@grpc/proto-loader'
-import { ReflectionService } from '@grpc/reflection'
 import { HealthImplementation, protoPath as healthProtoPath } from 'grpc-health-check'
 import type { Config } from '../config.js'
 import type { Lifecycle } from '../lifecycle.js'
@@ -13,6 +12,7 @@ import type { Operations } from '../operations.js'
 import type { Reporting } from '../reporting.js'
 import { connectionMethods, encodedMethods } from './connections.js'
 import { lifecycleMethods } from './lifecycle.js'
+import { addReflection } from './reflection.js'
 import { createUnary } from './unary.js'
 
 export type GrpcServer = {
@@ -49,7 +49,7 @@ export async function listenGrpc({ config, operations, lifecycle, reporting, log
   const health = new HealthImplementation()
   health.addToServer(server)
   // Reflection lists what it is given: without its definition the health service would be missing.
-  new ReflectionService({ ...protos, ...loadSync(healthProtoPath) }).addToServer(server)
+  addReflection(server, () => ({ ...protos, ...loadSync(healthProtoPath) }))
   const port = await bind(server, config)
   setHealth(health, 'SERVING')
   return {

@@ -1,0 +1,105 @@
+// Owns how a service becomes one file: services/<name>/dist/bundle.js, which is what runs everywhere (docs/decisions/0011).
+// Does not own what is in it: main.js, compiled before.
+import { existsSync, readdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { dirname, join, relative, sep } from 'node:path'
+import { fileURLToPath } from 'node:url'
+
+const root = fileURLToPath(new URL('../../../', import.meta.url))
+
+export const services = ['broker', 'gateway']
+
+const bundleOf = (service) => join(root, 'services', service, 'dist', 'bundle.js')
+const mainOf = (service) => join(root, 'services', service, 'dist', 'main.js')
+
+/** Bundles the services that are compiled and newer than their bundle. Some 20 ms when none is, some 500 ms for each. */
+export async function bundleStaleServices() {
+  for (const service of services) if (existsSync(mainOf(service)) && isStale(service)) await bundleService(service)
+}
+
+export async function bundleService(service) {
+  const outfile = bundleOf(service)
+  const { build } = await import('esbuild')
+  const { outputFiles } = await build({
+    entryPoints: [mainOf(service)],
+    outfile,
+    write: false,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    conditions: ['node'], // what Node itself would load, not the variant some packages have for bundlers
+    // Names stay, so that a stack trace says where; with the map beside it, it says the line (docs/operations.md).
+    minifySyntax: true,
+    minifyWhitespace: true,
+    lineLimit: 160,
+    legalComments: 'none', // node_modules stands beside it, with every licence
+    sourcemap: true,
+    sourcesContent: false,
+    banner: { js: banner },
+    plugins: [keepPlaces(outfile), leaveAbsent],
+    logLevel: 'warning',
+  })
+  // Made aside and moved: a start at this moment finds the former bundle or the new one, never half of it.
+  for (const { path, contents } of outputFiles) {
+    writeFileSync(`${path}.${process.pid}`, contents)
+    renameSync(`${path}.${process.pid}`, path)
+  }
+}
+
+// What CommonJS modules find in their scope, and the two names that keepPlaces writes.
+const banner = [
+  "import { createRequire as bundleRequire } from 'node:module'",
+  "import { fileURLToPath as bundlePath } from 'node:url'",
+  'const require = bundleRequire(import.meta.url)',
+  'const bundleUrlOf = (place) => new URL(place, import.meta.url).href',
+  'const bundleDirectoryOf = (place) => bundlePath(new URL(place, import.meta.url))',
+].join(';')
+
+/** A module that reads a file beside itself (protos, migrations) finds it from inside the bundle, too. */
+const keepPlaces = (outfile) => ({
+  name: 'keep-places',
+  setup({ onLoad }) {
+    onLoad({ filter: /\.[cm]?js$/ }, ({ path }) => {
+      const text = readFileSync(path, 'utf8')
+      if (!/\bimport\.meta\.url\b|\b__dirname\b/.test(text)) return undefined
+      const placeOf = (file) => JSON.stringify(relative(dirname(outfile), file).split(sep).join('/'))
+      const contents = text
+        .replaceAll('import.meta.url', `bundleUrlOf(${placeOf(path)})`)
+        .replaceAll(/\b__dirname\b/g, `bundleDirectoryOf(${placeOf(dirname(path))})`)
+      return { contents }
+    })
+  },
+})
+
+const isForeign = (path) => path.includes(`${sep}node_modules${sep}`)
+
+/** Drivers of other databases and other optional packages: required when they are used, and not installed here. */
+const leaveAbsent = {
+  name: 'leave-absent',
+  setup({ onResolve }) {
+    onResolve({ filter: /^[a-z@]/ }, ({ path, importer, kind }) => {
+      if (kind !== 'require-call' || !isForeign(importer)) return undefined
+      try {
+        createRequire(importer).resolve(path)
+        return undefined
+      } catch {
+        return { path, external: true }
+      }
+    })
+  },
+}
+
+function isStale(service) {
+  const bundle = bundleOf(service)
+  if (!existsSync(bundle)) return true
+  const builtMs = statSync(bundle).mtimeMs
+  const parts = [`services/${service}`, 'packages/contract', 'packages/runtime'].map((part) => join(root, part, 'dist'))
+  const read = [fileURLToPath(import.meta.url), join(root, 'package-lock.json'), ...parts.flatMap(compiledIn)]
+  return read.some((file) => existsSync(file) && statSync(file).mtimeMs > builtMs)
+}
+
+const compiledIn = (directory) =>
+  readdirSync(directory, { recursive: true })
+    .filter((name) => name.endsWith('.js') && !name.includes('bundle'))
+    .map((name) => join(directory, name))
