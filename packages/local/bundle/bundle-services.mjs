@@ -37,7 +37,7 @@ export async function bundleService(service) {
     sourcemap: true,
     sourcesContent: false,
     banner: { js: banner },
-    plugins: [keepPlaces(outfile), leaveAbsent],
+    plugins: [keepPlaces(outfile), leaveAbsent, partOfUndici],
     logLevel: 'warning',
   })
   // Made aside and moved: a start at this moment finds the former bundle or the new one, never half of it.
@@ -90,16 +90,27 @@ const leaveAbsent = {
   },
 }
 
+const partOfUndici = {
+  name: 'part-of-undici',
+  setup({ onResolve }) {
+    onResolve({ filter: /^undici$/ }, () => ({ path: fileURLToPath(new URL('undici.js', import.meta.url)) }))
+  },
+}
+
 function isStale(service) {
   const bundle = bundleOf(service)
   if (!existsSync(bundle)) return true
   const builtMs = statSync(bundle).mtimeMs
   const parts = [`services/${service}`, 'packages/contract', 'packages/runtime'].map((part) => join(root, part, 'dist'))
-  const read = [fileURLToPath(import.meta.url), join(root, 'package-lock.json'), ...parts.flatMap(compiledIn)]
+  const read = [
+    ...compiledIn(join(root, 'packages/local/bundle')),
+    join(root, 'package-lock.json'),
+    ...parts.flatMap(compiledIn),
+  ]
   return read.some((file) => existsSync(file) && statSync(file).mtimeMs > builtMs)
 }
 
 const compiledIn = (directory) =>
   readdirSync(directory, { recursive: true })
-    .filter((name) => name.endsWith('.js') && !name.includes('bundle'))
+    .filter((name) => /\.m?js$/.test(name) && name !== 'bundle.js')
     .map((name) => join(directory, name))

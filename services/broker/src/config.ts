@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs'
 import { clientLimits, consentLimits } from '@dromos/contract'
 import { ConfigurationError, resolveEnvironment, type Environment } from '@dromos/runtime'
-import type { z } from 'zod'
+import type * as z from 'zod'
 import * as fields from './config-fields.js'
 import { databaseNames, readDatabase, type DatabaseSsl } from './database-config.js'
 import type { ReturnUrlRule } from './domain/return-url.js'

@@ -1,5 +1,5 @@
 import { outboundLimits, ServiceError } from '@dromos/contract'
-import type { z } from 'zod'
+import type * as z from 'zod'
 import type { Outbound } from './outbound-fetch.js'
 
 export type FetchedDocument<Document> =

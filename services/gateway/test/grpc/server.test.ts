@@ -1,15 +1,14 @@
 import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readFileSync } from 'node:fs'
-import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
-import { loadSync } from '@grpc/proto-loader'
-import { type Client, credentials, loadPackageDefinition, Metadata, status } from '@grpc/grpc-js'
+import { join } from 'node:path'
+import { credentials, Metadata, status } from '@grpc/grpc-js'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import { protoPath as healthProto } from 'grpc-health-check'
 import { answerJson, callerKey, connectionId, startStandIn, startTestGateway } from '../gateway.js'
 import type { BrokerStandIn, TestGateway } from '../gateway.js'
 import { failureOf, fromStruct, openRpc, type RpcClient } from './client.js'
+import { openClient } from './proto-client.js'
 
 let broker: BrokerStandIn
 let gateway: TestGateway
@@ -153,11 +152,6 @@ describe('the gRPC server', () => {
     health.close()
   })
 
-  test.each(['v1', 'v1alpha'])('lists every service over reflection %s (fault 9)', async (version) => {
-    const listed = await listServices(gateway.grpcPort, version)
-    expect(listed.sort()).toEqual(['grpc.health.v1.Health', 'nexus.v1.NexusService', 'oha.v1.OHAService'])
-  })
-
   test('finishes calls in flight before it closes, even while somebody watches its health', async () => {
     // Slower than the time that a closing server leaves to its watchers.
     const arrivals: (() => void)[] = []
@@ -199,27 +193,6 @@ describe('the gRPC server', () => {
   })
 })
 
-type Caller = Client &
-  Record<
-    string,
-    (...parameters: unknown[]) => {
-      on(event: string, listen: (value: never) => void): void
-      write(message: object): void
-      end(): void
-    }
-  >
-
-function openClient(protoFile: string, service: string, port: number): Caller {
-  let found: unknown = loadPackageDefinition(
-    loadSync(protoFile, { keepCase: true, enums: String, oneofs: true, defaults: true }),
-  )
-  for (const part of service.split('.')) found = (found as Record<string, unknown>)[part]
-  return new (found as new (address: string, channel: unknown) => Caller)(
-    `localhost:${port}`,
-    credentials.createInsecure(),
-  )
-}
-
 function openHealth(port: number) {
   const client = openClient(healthProto, 'grpc.health.v1.Health', port)
   return {
@@ -239,20 +212,4 @@ function openHealth(port: number) {
       }),
     close: () => client.close(),
   }
-}
-
-function listServices(port: number, version: string): Promise<string[]> {
-  const root = dirname(createRequire(import.meta.url).resolve('@grpc/reflection/package.json'))
-  const file = join(root, `build/proto/grpc/reflection/${version}/reflection.proto`)
-  const client = openClient(file, `grpc.reflection.${version}.ServerReflection`, port)
-  return new Promise((resolve, reject) => {
-    const stream = client.ServerReflectionInfo?.()
-    stream?.on('error', reject)
-    stream?.on('data', (answer: { list_services_response: { service: { name: string }[] } }) => {
-      resolve(answer.list_services_response.service.map(({ name }) => name))
-      stream.end()
-      client.close()
-    })
-    stream?.write({ list_services: '*' })
-  })
 }
