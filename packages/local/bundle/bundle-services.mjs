@@ -29,7 +29,7 @@ export async function bundleService(service) {
     format: 'esm',
     target: 'node20',
     conditions: ['node'], // what Node itself would load, not the variant some packages have for bundlers
-    // Names stay, so that a stack trace says where; with the map beside it, it says the line (docs/operations.md).
+    // Names stay, so that a stack trace says where; the map beside it knows the line (docs/operations.md).
     minifySyntax: true,
     minifyWhitespace: true,
     lineLimit: 160,
