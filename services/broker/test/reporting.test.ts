@@ -15,7 +15,7 @@ const actor = {
 }
 
 /** The samples above 0 after one event, buckets and the count of all events left out. */
-async function countedBy(type: BrokerEvent['type'], data: BrokerEvent['data']): Promise<string[]> {
+async function countedBy(type: BrokerEvent['type'], data: NonNullable<BrokerEvent['data']>): Promise<string[]> {
   const registry = createMetricsRegistry()
   const log = createLogger({ service: 'broker', level: 'silent' })
   const audit = { append: async () => undefined, note: () => undefined }
@@ -30,7 +30,7 @@ async function countedBy(type: BrokerEvent['type'], data: BrokerEvent['data']): 
 
 const provider_id = 'p1'
 
-test.each<[BrokerEvent['type'], BrokerEvent['data'], string[]]>([
+test.each<[BrokerEvent['type'], NonNullable<BrokerEvent['data']>, string[]]>([
   ['connection.created', { has_openid: false }, ['oauth_consents_created_total 1']],
   [
     'connection.created',
