@@ -1,4 +1,4 @@
-import { type ConnectionItem, type ConnectionPage, ServiceError } from '@dromos/contract'
+import { type ConnectionItem, type ConnectionPage, ServiceError, toServiceError } from '@dromos/contract'
 import { readJson, refuseMethod } from '@dromos/runtime'
 import { type Request, type RequestHandler, type Response, Router } from 'express'
 import * as z from 'zod'
@@ -70,12 +70,11 @@ export function lifecycleRouter(ports: LifecyclePorts, settings: ConsentSettings
       const { connectionId } = request.params
       const wantsLink = readFlag(request.query, 'with_auth_url')
       const details = await findDetails(ports, caller, connectionId)
+      const item = toConnectionItem(details)
       // A read makes nothing by itself: a link is a new consent, so it has to be asked for.
-      const link =
-        wantsLink && needsPerson(details)
-          ? await reconnectConnection(ports, settings, caller, actorOf(response), connectionId, sameAgain)
-          : undefined
-      sendItem(response, { ...toConnectionItem(details), ...(link === undefined ? {} : { authUrl: link.authUrl }) })
+      const reconnect = () => reconnectConnection(ports, settings, caller, actorOf(response), connectionId, sameAgain)
+      const link = wantsLink && needsPerson(details) ? await linkOr(item.detail, reconnect) : {}
+      sendItem(response, { ...item, ...link })
     })
     .patch(readJson, async (request, response) => {
       const caller = callerAs(response, 'agent')
@@ -142,6 +141,23 @@ function readStepUp(body: unknown): ReconnectWish {
     returnUrl: input.return_url,
     allowsAccountChange: false,
     completionChallenge: input.completion_challenge,
+  }
+}
+
+/**
+ * A fresh link; or, where one takes what only the caller has (a `completion_challenge`), the state's `detail` with that
+ * said: who looks at a connection is answered what it is all the same.
+ */
+async function linkOr(
+  detail: string,
+  reconnect: () => Promise<{ authUrl: string }>,
+): Promise<{ authUrl: string } | { detail: string }> {
+  try {
+    return { authUrl: (await reconnect()).authUrl }
+  } catch (error) {
+    const { reason, message } = toServiceError(error)
+    if (reason !== 'missing_fields') throw error
+    return { detail: `${detail}; without authUrl: the reconnect takes what a GET has no place for, ${message}` }
   }
 }
 

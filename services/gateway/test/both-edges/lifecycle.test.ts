@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { newProof } from '../../../broker/test/harness/completion.js'
 import { grpcEdge, httpEdge, type Edge, type Outcome } from './edges.js'
 import { registerBound, returnUrl, startStack, type Stack } from './stack.js'
 
@@ -126,6 +127,24 @@ describe.each(edges)('over %s', (name, open) => {
     expect(await stack.consent(String(seen.authUrl))).toMatchObject({ status: 'success', connection_id: id })
     expect(answerOf(await edge.checkConnection(id))).toEqual({ status: 'active' })
   })
+
+  test('where a tenant completes its connections, a look still tells the state, and what a link takes (A5)', async () => {
+    const id = await connect(edge, user)
+    await stack.broker.query(`update connections set status = 'attention', reason = 'revoked' where id = $1`, [id])
+    const demand = (isDemanded: boolean) => stack.broker.query('update tenants set requires_completion = $1', [isDemanded])
+    await demand(true)
+    try {
+      const { authUrl, ...seen } = answerOf(await edge.getConnection(id, { withAuthUrl: true }))
+      expect(authUrl).toBeUndefined()
+      const detail = expect.stringMatching(/\/reconnect.*missing: completion_challenge/)
+      expect(seen).toMatchObject({ connection_id: id, status: 'attention', reason: 'revoked', detail })
+      const proof = newProof()
+      const spec = answerOf(await edge.reconnect(id, { completion_challenge: proof.challenge }))
+      expect(await stack.consent(String(spec.authUrl))).toMatchObject({ status: 'pending', connection_id: id })
+    } finally {
+      await demand(false)
+    }
+  }) // prettier-ignore
 
   test('a step-up asks for the union of the scopes', async () => {
     const id = await connect(edge, user)
