@@ -11,6 +11,8 @@ export const httpLimits = {
   headersTimeoutMs: 10_000,
   /** Milliseconds to receive the complete request. */
   requestTimeoutMs: 30_000,
+  /** Milliseconds between two looks for requests beyond these times: what may be added to them. */
+  slowCheckIntervalMs: 5_000,
   /** Milliseconds an idle keep-alive connection stays open; longer than common proxies' 60 s. */
   keepAliveTimeoutMs: 65_000,
 } as const

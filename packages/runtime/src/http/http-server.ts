@@ -10,15 +10,20 @@ export type HttpServer = {
   close(): Promise<void>
 }
 
+/** `limits` stand in the place of `httpLimits`: a test of slow clients need not be as slow as they are. */
+export type ListenOptions = { port: number; host?: string; limits?: Readonly<Record<keyof typeof httpLimits, number>> }
+
 /** Serves an express application under the limits of `httpLimits`. Throws a sentence when the port is busy. */
-export async function listenHttp(app: Express, options: { port: number; host?: string }): Promise<HttpServer> {
+export async function listenHttp(app: Express, options: ListenOptions): Promise<HttpServer> {
+  const limits = options.limits ?? httpLimits
   const server = createServer(
     {
       ...messageClasses(app),
-      maxHeaderSize: httpLimits.headerBytes,
-      headersTimeout: httpLimits.headersTimeoutMs,
-      requestTimeout: httpLimits.requestTimeoutMs,
-      keepAliveTimeout: httpLimits.keepAliveTimeoutMs,
+      maxHeaderSize: limits.headerBytes,
+      headersTimeout: limits.headersTimeoutMs,
+      requestTimeout: limits.requestTimeoutMs,
+      connectionsCheckingInterval: limits.slowCheckIntervalMs,
+      keepAliveTimeout: limits.keepAliveTimeoutMs,
     },
     app,
   )
