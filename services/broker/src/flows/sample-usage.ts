@@ -11,7 +11,7 @@ export type UsageSampler = {
 }
 
 const sampleMs = 5 * 60_000
-const batchRows = 1_000
+const batchRows = 200
 /** Beyond this number of connections in five minutes some uses are noted twice, which costs a write and no more. */
 const rememberedConnections = 200_000
 

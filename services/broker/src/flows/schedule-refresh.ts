@@ -20,11 +20,11 @@ export type Scheduler = {
 
 /** Few, so that a claim is over at once however busy the machine is, and replicas share what is due. */
 const claimRows = 25
-const planRows = 500
+const planRows = 100
 const claimsPerTick = 100
 /** A provider with so many rows in hand gets no more for now. */
 const enoughWaiting = 200
-const plansPerTick = 20
+const plansPerTick = 100
 /** A claimed row comes due again after this, whatever became of its claimer. */
 const holdMs = 60_000
 const retryAfterTroubleMs = 30_000

@@ -10,7 +10,7 @@ import { keyBindings, query } from './query.js'
 
 const columns = `c.tenant_id, c.id, c.provider_id, c.version, c.expires_at, c.last_used_at, c.refresh_schedule,
   coalesce(c.last_refreshed_at, c.granted_at, c.created_at) as refreshed_at,
-  c.attempt_state in ('sent', 'in_doubt') as is_in_doubt`
+  c.attempt_state in ('sent', 'in_doubt') as is_in_doubt, c.next_refresh_at is not null as is_planned`
 
 type Columns = {
   tenant_id: string
@@ -22,6 +22,7 @@ type Columns = {
   refresh_schedule: SchedulePolicy | null
   refreshed_at: Date
   is_in_doubt: boolean
+  is_planned: boolean
 }
 
 // The row locks live for milliseconds; what is held over the refresh is the claim. A claimer that dies leaves rows that can be
@@ -50,18 +51,18 @@ const unplannedStatement = `
   where c.status = 'active' and c.next_refresh_at is null
   limit :limit`
 
-// A version that moved on was planned by whoever moved it; a use or another policy in between is decided about anew. No plan
-// delays a call in doubt beyond the end of its claim or lease: its provider's grace may be short.
+// A version that moved on was planned by whoever moved it; a use or another policy in between is decided about anew. What several
+// replicas found unplanned the first of them plans: each plan writes the indexes of its row. No plan delays a call in doubt beyond the end of its claim or lease: its provider's grace may be short.
 const planStatement = `
   update connections c set next_refresh_at = case
       when c.attempt_state in ('sent', 'in_doubt') and c.fail_count < ${hurriedTries}
       then coalesce(least(p.at, greatest(c.next_refresh_at, c.claimed_until)), 'infinity') else coalesce(p.at, 'infinity') end,
     claimed_until = null
   from jsonb_to_recordset(:plans::jsonb) as p (tenant_id text, id text, version bigint, last_used_at timestamptz,
-                                              refresh_schedule text, at timestamptz)
+                                              refresh_schedule text, is_planned boolean, at timestamptz)
   where c.tenant_id = p.tenant_id and c.id = p.id and c.version = p.version and c.status = 'active'
     and date_trunc('milliseconds', c.last_used_at) is not distinct from p.last_used_at
-    and c.refresh_schedule is not distinct from p.refresh_schedule`
+    and c.refresh_schedule is not distinct from p.refresh_schedule and (p.is_planned or c.next_refresh_at is null)`
 
 // Whoever was not in use has a plan that no longer fits.
 const useStatement = `
@@ -108,6 +109,7 @@ export function createScheduleStore(database: Database): ScheduleStore {
         version: row.version,
         last_used_at: row.lastUsedAtMs === undefined ? null : new Date(row.lastUsedAtMs).toISOString(),
         refresh_schedule: row.schedule ?? null,
+        is_planned: row.isPlanned,
         at: at?.toISOString() ?? null,
       }))
       await query(knex, planStatement, { plans: JSON.stringify(rows) })
@@ -140,4 +142,5 @@ const toScheduled = (row: Columns): ScheduledConnection => ({
   lastUsedAtMs: row.last_used_at?.getTime(),
   schedule: row.refresh_schedule ?? undefined,
   isInDoubt: row.is_in_doubt,
+  isPlanned: row.is_planned,
 })

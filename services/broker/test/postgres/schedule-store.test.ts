@@ -107,6 +107,15 @@ describe('plans', () => {
     expect(await undecided()).toBe(0)
   })
 
+  test('of several replicas that found a connection undecided the first counts', async () => {
+    await given(1, null)
+    const [row] = await stores.schedule.unplanned(1)
+    if (row === undefined) throw new Error('nothing to plan')
+    await stores.schedule.plan([{ row, at: undefined }])
+    await stores.schedule.plan([{ row, at: now }])
+    expect(await planned()).toEqual(['infinity'])
+  })
+
   test.each([
     ['refreshed', 'update connections set version = 2'],
     ['used', 'update connections set last_used_at = now()'],

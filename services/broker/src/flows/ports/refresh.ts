@@ -84,6 +84,8 @@ export type ScheduledConnection = {
   schedule: SchedulePolicy | undefined
   /** A call was made and its outcome is unknown: it is repeated soon, whatever the schedule says. */
   isInDoubt: boolean
+  /** Somebody has decided when it is due. */
+  isPlanned: boolean
 }
 
 export type ScheduleStore = {
@@ -99,7 +101,10 @@ export type ScheduleStore = {
   }): Promise<ScheduledConnection[]>
   /** Active connections about which nobody decided yet. */
   unplanned(limit: number): Promise<ScheduledConnection[]>
-  /** Sets when rows as they were read are due, undefined = never; skips one refreshed, used or given another policy meanwhile. */
+  /**
+   * Sets when rows as they were read are due, undefined = never; skips one that was meanwhile refreshed, used, given another
+   * policy or, when it was unplanned, planned by somebody else.
+   */
   plan(plans: readonly { row: ScheduledConnection; at: Date | undefined }[]): Promise<void>
   /** Writes when connections were last used; those that were not in use before become unplanned. */
   noteUses(uses: readonly { key: ConnectionKey; at: Date }[]): Promise<void>
