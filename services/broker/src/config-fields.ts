@@ -82,7 +82,7 @@ const loopback = new Set(['localhost', '127.0.0.1', '[::1]'])
 /** Public URL of the broker, without a trailing slash (contract, fault 30). */
 export const baseUrl = z
   .string({ error: 'is required: the URL under which browsers reach the broker' })
-  .transform((text) => text.replace(/\/+$/, ''))
+  .transform((text) => text.replace(/(?<!\/)\/+$/, ''))
   .superRefine((text, context) => {
     const url = URL.canParse(text) ? new URL(text) : undefined
     const isHttp = url?.protocol === 'https:' || (url?.protocol === 'http:' && loopback.has(url.hostname))

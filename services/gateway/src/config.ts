@@ -102,7 +102,7 @@ function readBrokerUrl(values: Environment, problems: string[]): string {
   const isPlain = url !== undefined && ['http:', 'https:'].includes(url.protocol) && !url.username && !url.password
   if (!isPlain || url.search || url.hash)
     problems.push('BROKER_BASE_URL: use an http or https URL without credentials, query and fragment')
-  return text.replace(/\/+$/, '')
+  return text.replace(/(?<!\/)\/+$/, '')
 }
 
 function readStateKeys(current: string | undefined, retired: readonly string[], problems: string[]): readonly Buffer[] {

@@ -88,7 +88,7 @@ function variableProblems(profile: ProviderProfile): string[] {
     profile.revocation?.url,
   ]
   const used = new Set(
-    urls.flatMap((each) => [...(each ?? '').matchAll(/\{([^}]+)\}/g)].map((match) => match[1] ?? '')),
+    urls.flatMap((each) => [...(each ?? '').matchAll(/\{([^{}]+)\}/g)].map((match) => match[1] ?? '')),
   )
   const missing = [...used]
     .filter((name) => !(name in declared))

@@ -65,5 +65,5 @@ function schemaFromStrategy(strategy: StrategyDefinition): Record<string, unknow
 function verificationUrl(profile: ProviderProfile): string | undefined {
   const { api_base_url: base, user_info_endpoint: endpoint } = profile
   if (!base || !endpoint) return undefined
-  return `${base.replace(/\/+$/, '')}/${endpoint.replace(/^\/+/, '')}`
+  return `${base.replace(/(?<!\/)\/+$/, '')}/${endpoint.replace(/^\/+/, '')}`
 }
