@@ -16,6 +16,7 @@ export {
   brokerEnvironment,
   brokerService,
   gatewayService,
+  argumentsOf,
   programOf,
   urlsOf,
   type Environment,

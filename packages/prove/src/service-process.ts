@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { closeSync, openSync } from 'node:fs'
 import { join } from 'node:path'
 import { setTimeout as pause } from 'node:timers/promises'
-import { armWatchdog, programOf } from '@dromos/local'
+import { argumentsOf, armWatchdog, programOf } from '@dromos/local'
 
 // Owns one of our services as an operating system process.
 
@@ -28,7 +28,7 @@ export function startServiceProcess(options: {
   const logFile = join(options.logDirectory, `${options.incarnation}.log`)
   const log = openSync(logFile, 'a', 0o600)
   // Detached: Ctrl-C would otherwise reach every process at once. The watchdog ends it if we are killed.
-  const child = spawn(process.execPath, [programOf(options.service)], {
+  const child = spawn(process.execPath, argumentsOf(programOf(options.service)), {
     env: options.environment,
     detached: true,
     stdio: ['ignore', log, log],

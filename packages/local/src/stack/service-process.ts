@@ -7,7 +7,7 @@ import { request } from 'undici'
 import { logSince, logSize } from '../log-file.js'
 import { Problem } from '../problem.js'
 import { armWatchdog } from '../watchdog.js'
-import type { Environment, Service } from './services.js'
+import { argumentsOf, type Environment, type Service } from './services.js'
 
 const READY_DEADLINE_MS = 60_000
 const DRAIN_DEADLINE_MS = 20_000
@@ -32,7 +32,7 @@ export class ServiceProcess {
     this.#logStart = logSize(this.logFile)
     const log = openSync(this.logFile, 'a', 0o600)
     // Detached: Ctrl-C would otherwise reach all of them at once, and we could not stop them in order.
-    this.#child = spawn(process.execPath, [service.program], {
+    this.#child = spawn(process.execPath, argumentsOf(service.program), {
       env: service.environment,
       detached: true,
       stdio: ['ignore', log, log],

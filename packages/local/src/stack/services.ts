@@ -35,6 +35,13 @@ const BROKER = join(CHECKOUT, 'services', 'broker', 'dist')
 export const programOf = (service: 'broker' | 'gateway'): string =>
   join(CHECKOUT, 'services', service, 'dist', 'bundle.js')
 
+/**
+ * What Node is given to run one: its own options, then the program; the same as in the images. A process that may have a large
+ * heap lets it grow to four times what is alive before it collects, and keeps the memory: 220 MB under load instead of 150
+ * (measured on a machine with 24 GB).
+ */
+export const argumentsOf = (program: string): readonly string[] => ['--max-old-space-size=256', program]
+
 export const MIGRATE_PROGRAM = join(BROKER, 'migrate.js')
 export const ADMIN_PROGRAM = join(BROKER, 'admin.js')
 

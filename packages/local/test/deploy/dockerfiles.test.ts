@@ -1,5 +1,6 @@
 import { describe, expect, test } from '@jest/globals'
 import { posix } from 'node:path'
+import { argumentsOf } from '../../src/stack/services.js'
 import { parseDockerfile, textsOf, type Stage } from './dockerfile.js'
 import { listFiles, readManifest, readText } from './repository-files.js'
 
@@ -49,7 +50,8 @@ describe.each(['broker', 'gateway'])('the image of the %s', (service) => {
     expect(textsOf(runtime, 'USER')).toEqual(['1000:1000'])
     expect(names.slice(names.indexOf('USER'))).not.toContain('COPY')
     expect(text).not.toMatch(/--chown|--chmod|chown|chmod/)
-    expect(textsOf(runtime, 'CMD')).toEqual([`["node", "services/${service}/dist/bundle.js"]`])
+    const command = ['node', ...argumentsOf(`services/${service}/dist/bundle.js`)]
+    expect(textsOf(runtime, 'CMD').map((text) => JSON.parse(text) as unknown)).toEqual([command])
     expect(readText(`services/${service}/src/main.ts`)).toContain('runService(')
   })
 
