@@ -112,13 +112,13 @@ export function createScheduleStore(database: Database): ScheduleStore {
         is_planned: row.isPlanned,
         at: at?.toISOString() ?? null,
       }))
-      await query(knex, planStatement, { plans: JSON.stringify(rows) })
+      await query(knex, planStatement, { plans: JSON.stringify(inOrder(rows)) })
     },
 
     async noteUses(uses) {
       if (uses.length === 0) return
       const rows = uses.map(({ key, at }) => ({ ...keyColumns(key), at: at.toISOString() }))
-      await query(knex, useStatement, { uses: JSON.stringify(rows) })
+      await query(knex, useStatement, { uses: JSON.stringify(inOrder(rows)) })
     },
 
     async choose(key, schedule) {
@@ -130,6 +130,14 @@ export function createScheduleStore(database: Database): ScheduleStore {
     },
   }
 }
+
+type KeyColumns = { tenant_id: string; id: string }
+
+/** Replicas that write the same rows at once lock them in one order, so that none waits for the other in a circle. */
+const inOrder = <Row extends KeyColumns>(rows: readonly Row[]): Row[] =>
+  [...rows].sort((one, other) => (nameOf(one) < nameOf(other) ? -1 : 1))
+
+const nameOf = ({ tenant_id, id }: KeyColumns): string => `${tenant_id}\0${id}`
 
 const keyColumns = (key: ScheduledConnection['key']) => ({ tenant_id: key.tenantId, id: key.connectionId })
 

@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from '@jest/globals'
 import type { ScheduleStore } from '../../src/flows/ports/refresh.js'
+import { behindALock } from './behind-a-lock.js'
 import { givenProvider, startStores, type TestStores } from './start-stores.js'
 
 let stores: TestStores
@@ -127,6 +128,28 @@ describe('plans', () => {
     await stores.sql(change)
     await stores.schedule.plan([{ row, at: now }])
     expect(await undecided()).toBe(1)
+  })
+})
+
+describe('uses', () => {
+  test('that replicas note of the same connections in opposite orders never wait for each other in a circle', async () => {
+    await given(13)
+    // As in a large table, where rows are looked up in the order they are asked for.
+    for (const plan of ['seqscan', 'hashjoin', 'mergejoin'])
+      await stores.sql(
+        `do $$ begin execute format('alter database %I set enable_${plan} = off', current_database()); end $$`,
+      )
+    const uses = (await stores.sql('select id from connections')).map(({ id }) => ({
+      key: { tenantId: 'default', connectionId: String(id) },
+      at: now,
+    }))
+    const [one, other] = [stores.replica().stores.schedule, stores.replica().stores.schedule]
+    await behindALock(stores, uses[6]?.key.connectionId ?? '', 2, () =>
+      Promise.all([one.noteUses(uses), other.noteUses(uses.toReversed())]),
+    )
+    expect(await stores.sql('select count(*)::int as n from connections where last_used_at = $1', [now])).toEqual([
+      { n: 13 },
+    ])
   })
 })
 
