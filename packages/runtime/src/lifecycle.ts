@@ -45,6 +45,7 @@ export async function runService(options: {
     if (!stopping) void stop(1, 'unhandled error')
   }
   process.on('unhandledRejection', onFatal)
+  process.on('uncaughtException', onFatal)
   // Node would print them as text, some with a part of what a caller sent: DEP0170 quotes the request target.
   process.removeAllListeners('warning')
   process.on('warning', ({ name, ...rest }: Error & { code?: string }) =>
