@@ -33,7 +33,8 @@ const mostWrites = 100
 /**
  * A statement that writes for many connections or consents at once: it takes them by `wantedRows` (each with its `position`)
  * and answers at most one row for each, with that position. A write resolves when it is committed. One that the tables refuse is
- * tried again alone, so it does not take the others with it; two for the same never share a statement. Rows are in the order of
+ * tried again alone, so it does not take the others with it; two for one connection never share a statement, in which both would
+ * see the row as it was and both believe to have won. Rows are in the order of
  * their keys: statements that lock them one by one never wait for each other in a circle. Throws `database_unavailable`.
  */
 export function prepareWrite<Row extends QueryResultRow>(
@@ -79,7 +80,7 @@ export const toWanted = ({ key, id }: ConsentOf): Wanted => ({
 export const toHex = (bytes: Buffer): string => `\\x${bytes.toString('hex')}`
 
 // No text of PostgreSQL holds a NUL.
-const keyOf = (wanted: Wanted): string => [wanted.tenant_id, wanted.connection_id, wanted.request_id].join('\0')
+const keyOf = (wanted: Wanted): string => [wanted.tenant_id, wanted.connection_id].join('\0')
 
 const byKey = (one: Wanted, other: Wanted): number => (keyOf(one) < keyOf(other) ? -1 : 1)
 

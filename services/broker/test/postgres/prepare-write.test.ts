@@ -1,6 +1,16 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { behindALock } from './behind-a-lock.js'
-import { activateWith, captured, givenPending, givenProvider, startStores, type TestStores } from './start-stores.js'
+import {
+  activateWith,
+  authorizationRequest,
+  captured,
+  givenActive,
+  givenPending,
+  givenProvider,
+  nothingKnown,
+  startStores,
+  type TestStores,
+} from './start-stores.js'
 
 // Owns the claims about callbacks of the same moment, which share statements and commits.
 
@@ -57,6 +67,26 @@ test('of two claims of one consent in the same moment exactly one gets the secre
   if (twice === undefined || other === undefined) throw new Error('no consents')
   const kinds = await Promise.all([twice, other, twice].map((each) => stores.authorizationRequests.claim(each)))
   expect(kinds.map(({ kind }) => kind).sort()).toEqual(['claimed', 'claimed', 'used'])
+})
+
+test('of two reconnects of one connection that end in the same moment exactly one takes it, the other keeps its grant to revoke', async () => {
+  const key = await givenActive(stores, { providerId })
+  const requests = [0, 1].map(() => authorizationRequest({ key, providerId, intent: 'reconnect' }))
+  const grants = requests.map((_, turn) => captured(`${turn}`))
+  for (const [turn, request] of requests.entries()) {
+    await stores.authorizationRequests.add(request)
+    await stores.authorizationRequests.capture(request, grants[turn]?.sealed ?? Buffer.alloc(0))
+  }
+  const target = await stores.connections.activationTarget(requests[0] ?? { key, id: '' })
+  if (target === undefined) throw new Error('the connection takes nothing')
+  const active = await Promise.all(
+    requests.map((request, turn) =>
+      stores.connections.activate(request, target, { ...nothingKnown, ...(grants[turn] ?? captured()) }),
+    ),
+  )
+  expect(active.toSorted()).toEqual([false, true])
+  const kept = `select id from authorization_requests where connection_id = $1 and sealed_captured is not null`
+  expect(await stores.sql(kept, [key.connectionId])).toEqual([{ id: requests[active.indexOf(false)]?.id }])
 })
 
 test('one grant that the table refuses takes no other with it', async () => {
