@@ -40,10 +40,19 @@ export type RefreshState = At & { demand: Demand; policy: RefreshPolicy; waitedM
 
 type Step = [RefreshState, RefreshEffect]
 
-export const startRefresh = (demand: Demand, policy: RefreshPolicy): RefreshState => ({
+// Until the row was looked at, which tells the provider's own.
+const safestPolicy: RefreshPolicy = {
+  mode: 'unknown',
+  graceMs: 0,
+  killsAccessToken: true,
+  idleLimitSeconds: undefined,
+  absoluteLimitSeconds: undefined,
+}
+
+export const startRefresh = (demand: Demand): RefreshState => ({
   at: 'start',
   demand,
-  policy,
+  policy: safestPolicy,
   waitedMs: 0,
   waits: 0,
 })
@@ -54,7 +63,7 @@ export function step(state: RefreshState, event: RefreshEvent): Step {
     case 'start':
       return look(state)
     case 'viewing':
-      if (event.type === 'viewed') return decide(state, event.view)
+      if (event.type === 'viewed') return decide({ ...state, policy: event.view.policy }, event.view)
       break
     case 'waiting':
       if (event.type === 'waited')

@@ -1,5 +1,6 @@
 import type { ErrorReason } from '@dromos/contract'
 import type { ConnectionReason } from './connection.js'
+import type { RefreshPolicy } from './provider.js'
 import type { RefusalClass } from './token-refusal.js'
 
 // Owns the words of a refresh: what may be demanded, what can happen, what can be done, and the times that bound it.
@@ -10,6 +11,8 @@ export type Demand = { kind: 'fresh'; minTtlMs: number } | { kind: 'newer_than';
 
 /** The row as a reader sees it. */
 export type RefreshView = {
+  /** Of the provider as it is at the time of this look. */
+  policy: RefreshPolicy
   isActive: boolean
   version: number
   /** undefined = the provider promised no lifetime. */

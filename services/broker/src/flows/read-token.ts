@@ -62,7 +62,7 @@ export async function refreshNow(
   if (held.type === 'static')
     throw new ServiceError('static_token', 'static credentials do not expire and cannot be refreshed')
   const demand: Demand = { kind: 'newer_than', version: options.ifVersion ?? row.version }
-  return payload(ports, caller, row, await ports.refresher.refresh(key, row.providerId, demand, actor))
+  return payload(ports, caller, row, await ports.refresher.refresh(key, demand, actor))
 }
 
 async function findActive(
@@ -107,7 +107,7 @@ async function refreshed(
   const canRefresh = held.refreshToken !== undefined || row.attempt === 'captured'
   if (!canRefresh) return { credentials: held, version: row.version } // served with `expired: true` once its time is over
   try {
-    return await ports.refresher.refresh(key, row.providerId, { kind: 'fresh', minTtlMs }, actor)
+    return await ports.refresher.refresh(key, { kind: 'fresh', minTtlMs }, actor)
   } catch (error) {
     // A provider that is unwell takes nothing away: the held token is served until its own end.
     const isTransient = error instanceof ServiceError && transient.has(error.reason)

@@ -16,16 +16,18 @@ export type AttemptPorts = Pick<
   'now' | 'sleep' | 'providers' | 'leases' | 'vault' | 'metadata' | 'tokenEndpoint' | 'idTokens' | 'report'
 >
 
+/** Our client at the provider: whom a refresh asks, and as whom. */
+export type OAuthClient = { provider: OAuthProvider; secrets: ClientSecrets }
+
 export type RefreshAttempt = {
   readonly ports: AttemptPorts
   readonly key: ConnectionKey
-  readonly provider: OAuthProvider
-  readonly secrets: ClientSecrets
   readonly redirectUri: string
   readonly actor: Actor
   readonly startedAtMs: number
-  /** The row as last viewed, and its credentials, opened. */
+  /** The row as last viewed, the client that goes with it, and its credentials, opened. */
   row: LeaseRow | undefined
+  client: OAuthClient | undefined
   held: OAuthCredentials | undefined
   /** Monotonic time before the lease was asked for: the pre-send check counts from here. */
   askedAtMs: number
@@ -41,17 +43,16 @@ export function createAttempt(
   ports: AttemptPorts,
   redirectUri: string,
   key: ConnectionKey,
-  client: { provider: OAuthProvider; secrets: ClientSecrets },
   actor: Actor,
 ): RefreshAttempt {
   return {
     ports,
     key,
-    ...client,
     redirectUri,
     actor,
     startedAtMs: performance.now(),
     row: undefined,
+    client: undefined,
     held: undefined,
     askedAtMs: 0,
     lease: undefined,
@@ -72,11 +73,12 @@ export function outcomeOf(attempt: RefreshAttempt): OpenedGrant {
   return attempt.stored ?? { credentials: held, version: row.version }
 }
 
-/** The row and its opened credentials; the machine never asks for an effect that needs them before a view. */
-export function viewed(attempt: RefreshAttempt): { row: LeaseRow; held: OAuthCredentials } {
-  const { row, held } = attempt
-  if (row === undefined || held === undefined) throw new Error('refresh attempt: the row was not viewed')
-  return { row, held }
+/** What the last look found; the machine never asks for an effect that needs it before a view. */
+export function viewed(attempt: RefreshAttempt): OAuthClient & { row: LeaseRow; held: OAuthCredentials } {
+  const { row, client, held } = attempt
+  if (row === undefined || client === undefined || held === undefined)
+    throw new Error('refresh attempt: the row was not viewed')
+  return { row, ...client, held }
 }
 
 /** The fence of the lease this attempt holds. */
@@ -94,5 +96,5 @@ export const reportOf = (
     type,
     actor: attempt.actor,
     connectionId: attempt.key.connectionId,
-    data: { provider_id: attempt.provider.identity.id, ...data },
+    data: { provider_id: viewed(attempt).row.providerId, ...data },
   })

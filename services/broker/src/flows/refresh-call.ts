@@ -4,20 +4,18 @@ import { type RefreshEvent, refreshTimes } from '../domain/refresh-protocol.js'
 import { classifyRefusal, type TokenCall, type TokenRefusal } from '../domain/token-refusal.js'
 import { originsOf } from './granted-at.js'
 import type { Grant } from './ports/oauth.js'
-import type { LeaseRow } from './ports/refresh.js'
 import { type RefreshAttempt, reportOf, viewed } from './refresh-attempt.js'
 
 /** Presents the held refresh token once, at the place that issued it. */
 export async function callProvider(attempt: RefreshAttempt): Promise<RefreshEvent> {
-  const { row, held } = viewed(attempt)
-  const endpoints = await reachableEndpoints(attempt, row)
+  const { row, held, provider, secrets } = viewed(attempt)
+  const endpoints = await reachableEndpoints(attempt)
   if (endpoints === undefined) return notSent(attempt, 'metadata_unavailable')
-  const isAsGranted =
-    row.grantedToClientId === attempt.provider.clientId && row.grantedAtOrigin === originsOf(endpoints)
+  const isAsGranted = row.grantedToClientId === provider.clientId && row.grantedAtOrigin === originsOf(endpoints)
   if (!isAsGranted) return { type: 'judged', fault: 'provider_changed' }
-  const result = await attempt.ports.tokenEndpoint.refresh(attempt.provider, attempt.secrets, {
+  const result = await attempt.ports.tokenEndpoint.refresh(provider, secrets, {
     endpoints,
-    redirectUri: redirectUriOf(attempt.provider, attempt.redirectUri),
+    redirectUri: redirectUriOf(provider, attempt.redirectUri),
     refreshToken: held.refreshToken ?? '',
     scopes: held.scope?.split(/[\s,]+/) ?? [],
     // A process that was frozen since it took the lease must not present a token that somebody else has used by now.
@@ -27,9 +25,10 @@ export async function callProvider(attempt: RefreshAttempt): Promise<RefreshEven
   return eventOf(attempt, result)
 }
 
-async function reachableEndpoints(attempt: RefreshAttempt, row: LeaseRow): Promise<Endpoints | undefined> {
+async function reachableEndpoints(attempt: RefreshAttempt): Promise<Endpoints | undefined> {
+  const { row, provider } = viewed(attempt)
   try {
-    return await attempt.ports.metadata.endpoints(attempt.provider, row.variables)
+    return await attempt.ports.metadata.endpoints(provider, row.variables)
   } catch {
     return undefined
   }
@@ -53,7 +52,7 @@ async function eventOf(attempt: RefreshAttempt, result: TokenCall<Grant>): Promi
 }
 
 async function declined(attempt: RefreshAttempt, refusal: TokenRefusal): Promise<RefreshEvent> {
-  const refusalClass = classifyRefusal(refusal, attempt.provider.deadGrantErrors)
+  const refusalClass = classifyRefusal(refusal, viewed(attempt).provider.deadGrantErrors)
   attempt.lastError = refusal.error ?? `http_${refusal.httpStatus}`
   if (refusalClass === 'our_client') await reportOf(attempt, 'provider_incident', { error: attempt.lastError })
   const retryAfterMs = refusal.retryAfterSeconds === undefined ? undefined : refusal.retryAfterSeconds * 1000

@@ -22,15 +22,16 @@ async function store(attempt: RefreshAttempt, credentials: OAuthCredentials): Pr
 
 function nextRefreshAt(attempt: RefreshAttempt, { refreshToken, expiresAtMs }: OAuthCredentials): Date | 'never' {
   if (refreshToken === undefined) return 'never'
-  const { schedule, lastUsedAtMs } = viewed(attempt).row
+  const { provider, row: seen } = viewed(attempt)
+  const { schedule, lastUsedAtMs } = seen
   const now = attempt.ports.now()
   const row = { schedule, lastUsedAtMs, expiresAtMs, refreshedAtMs: now.getTime() }
-  return planRefresh(scheduleFacts(attempt.provider, row), now) ?? 'never'
+  return planRefresh(scheduleFacts(provider, row), now) ?? 'never'
 }
 
 function merged(attempt: RefreshAttempt): OAuthCredentials {
-  const { row, held } = viewed(attempt)
-  const { grant, provider } = attempt
+  const { row, held, provider } = viewed(attempt)
+  const { grant } = attempt
   if (grant === undefined) throw new Error('refresh attempt: nothing was answered')
   const credentials = mergeAnswer(held, grant.answer, grant.receivedAtMs, provider.answer.defaultExpiresInSeconds)
   // Without an account to compare it with, an id_token proves nothing and is not kept.

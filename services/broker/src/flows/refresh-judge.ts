@@ -2,7 +2,6 @@ import { ServiceError } from '@dromos/contract'
 import type { ConnectionReason } from '../domain/connection.js'
 import { isDowngraded, isHeaderSafe, type OAuthCredentials } from '../domain/credentials.js'
 import type { RefreshEvent } from '../domain/refresh-protocol.js'
-import type { LeaseRow } from './ports/refresh.js'
 import { type RefreshAttempt, viewed } from './refresh-attempt.js'
 
 /** Judges what is stored but not served yet: can the token stand in a header, and does it belong to the same account? */
@@ -12,7 +11,7 @@ export async function judgeAnswer(attempt: RefreshAttempt): Promise<RefreshEvent
   const { credentials } = attempt.stored
   if (!isHeaderSafe(credentials.accessToken)) return { type: 'judged', fault: 'token_unusable' }
   if (isDowngraded(credentials)) return { type: 'judged', fault: 'dpop_downgrade' }
-  return { type: 'judged', fault: await identityFault(attempt, row, credentials) }
+  return { type: 'judged', fault: await identityFault(attempt, credentials) }
 }
 
 /**
@@ -21,17 +20,17 @@ export async function judgeAnswer(attempt: RefreshAttempt): Promise<RefreshEvent
  */
 async function identityFault(
   attempt: RefreshAttempt,
-  row: LeaseRow,
   credentials: OAuthCredentials,
 ): Promise<ConnectionReason | undefined> {
+  const { row, provider } = viewed(attempt)
   const isRecovery = attempt.grant === undefined
   const idToken = isRecovery ? credentials.idToken : attempt.grant?.answer.idToken
   if (row.account === undefined || idToken === undefined) return undefined
-  const endpoints = await attempt.ports.metadata.endpoints(attempt.provider, row.variables)
+  const endpoints = await attempt.ports.metadata.endpoints(provider, row.variables)
   try {
-    const account = await attempt.ports.idTokens.verify(attempt.provider, idToken, {
+    const account = await attempt.ports.idTokens.verify(provider, idToken, {
       endpoints,
-      clientId: attempt.provider.clientId,
+      clientId: provider.clientId,
       nonce: undefined,
       accessToken: credentials.accessToken,
       occasion: isRecovery ? 'recovery' : 'refresh',

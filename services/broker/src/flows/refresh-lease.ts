@@ -3,31 +3,41 @@ import type { OAuthCredentials } from '../domain/credentials.js'
 import { type RefreshEffect, type RefreshEvent, refreshTimes } from '../domain/refresh-protocol.js'
 import { openCredentials } from './open-credentials.js'
 import type { LeaseRow } from './ports/refresh.js'
-import { fenceOf, type RefreshAttempt, reportOf, viewed } from './refresh-attempt.js'
+import { fenceOf, type OAuthClient, type RefreshAttempt, reportOf, viewed } from './refresh-attempt.js'
 
-/** Reads the row afresh, from the primary. Throws `connection_not_found`. */
+/** Reads the row afresh, from the primary. Throws `connection_not_found`, `provider_not_found`. */
 export async function viewRow(attempt: RefreshAttempt, looksAtOwner: boolean): Promise<RefreshEvent> {
   const row = await attempt.ports.leases.view(attempt.key, looksAtOwner)
   if (row === undefined) throw new ServiceError('connection_not_found', 'no such connection')
   // What an earlier lease of this attempt brought is over: it may have been overtaken.
   attempt.grant = attempt.orphan = attempt.stored = undefined
   attempt.row = row
+  attempt.client = await findClient(attempt, row)
   attempt.held = row.status === 'active' ? openGrant(attempt, row) : undefined
   const expiresAtMs = attempt.held?.expiresAtMs
-  const mayRefresh = attempt.provider.refreshPolicy.mode !== 'none'
+  const policy = attempt.client.provider.refreshPolicy
   return {
     type: 'viewed',
     view: {
+      policy,
       isActive: row.status === 'active',
       version: row.version,
       remainingMs: expiresAtMs === undefined ? undefined : expiresAtMs - attempt.ports.now().getTime(),
-      hasRefreshToken: attempt.held?.refreshToken !== undefined && mayRefresh,
+      hasRefreshToken: attempt.held?.refreshToken !== undefined && policy.mode !== 'none',
       attempt: row.attempt,
       isLeased: row.isLeased,
       ownerGoneMs: row.ownerGoneMs,
       backoffMs: row.backoffMs,
     },
   }
+}
+
+// What is presented to the provider is never older than the row it is presented for.
+async function findClient({ ports }: RefreshAttempt, row: LeaseRow): Promise<OAuthClient> {
+  const found = await ports.providers.findRevision(row.providerId, row.providerRevision)
+  if (found?.provider.kind !== 'oauth2')
+    throw new ServiceError('provider_not_found', 'the provider of this connection no longer exists')
+  return { provider: found.provider, secrets: found.secrets }
 }
 
 function openGrant(attempt: RefreshAttempt, row: LeaseRow): OAuthCredentials {

@@ -18,7 +18,7 @@ export type Refresher = {
    * Throws `attention_required`, `connection_not_active`, `no_refresh_token`, `provider_unavailable`,
    * `provider_rate_limited`, `provider_misconfigured`, `provider_bad_response`, `refresh_in_progress`, `shutting_down`.
    */
-  refresh(key: ConnectionKey, providerId: string, demand: Demand, actor: Actor): Promise<OpenedGrant>
+  refresh(key: ConnectionKey, demand: Demand, actor: Actor): Promise<OpenedGrant>
   /** Takes no new flights and resolves when those in flight have ended. */
   drain(): Promise<void>
 }
@@ -27,15 +27,15 @@ export function createRefresher(ports: AttemptPorts, settings: { redirectUri: st
   const flights = new Map<string, Promise<OpenedGrant>>()
   let isDraining = false
 
-  const fly = (key: ConnectionKey, providerId: string, demand: Demand, actor: Actor): Promise<OpenedGrant> => {
+  const fly = (key: ConnectionKey, demand: Demand, actor: Actor): Promise<OpenedGrant> => {
     const name = `${key.tenantId}/${key.connectionId}`
-    const flight = run(ports, settings, key, providerId, demand, actor).finally(() => flights.delete(name))
+    const flight = run(ports, settings, key, demand, actor).finally(() => flights.delete(name))
     flights.set(name, flight)
     return flight
   }
 
   return {
-    async refresh(key, providerId, demand, actor) {
+    async refresh(key, demand, actor) {
       if (isDraining)
         throw new ServiceError('shutting_down', 'this replica is shutting down: try again', { retryAfterSeconds: 1 })
       const current = flights.get(`${key.tenantId}/${key.connectionId}`)
@@ -43,7 +43,7 @@ export function createRefresher(ports: AttemptPorts, settings: { redirectUri: st
         const shared = await current
         if (isMet(demand, shared, ports.now().getTime())) return shared
       }
-      return flights.get(`${key.tenantId}/${key.connectionId}`) ?? fly(key, providerId, demand, actor)
+      return flights.get(`${key.tenantId}/${key.connectionId}`) ?? fly(key, demand, actor)
     },
     async drain() {
       isDraining = true
@@ -61,21 +61,11 @@ async function run(
   ports: AttemptPorts,
   settings: { redirectUri: string },
   key: ConnectionKey,
-  providerId: string,
   demand: Demand,
   actor: Actor,
 ): Promise<OpenedGrant> {
-  const found = await ports.providers.find(providerId)
-  if (found?.provider.kind !== 'oauth2')
-    throw new ServiceError('provider_not_found', 'the provider of this connection no longer exists')
-  const attempt = createAttempt(
-    ports,
-    settings.redirectUri,
-    key,
-    { provider: found.provider, secrets: found.secrets },
-    actor,
-  )
-  let [state, effect] = step(startRefresh(demand, found.provider.refreshPolicy), { type: 'started' })
+  const attempt = createAttempt(ports, settings.redirectUri, key, actor)
+  let [state, effect] = step(startRefresh(demand), { type: 'started' })
   while (state.at !== 'ended') [state, effect] = step(state, await perform(attempt, effect))
   return conclude(ports, key, attempt, state.result, actor)
 }

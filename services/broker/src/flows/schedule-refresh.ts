@@ -129,9 +129,9 @@ async function factsOf(
 
 /** Never throws: what failed is planned for later, and everybody who needs the token meanwhile asks for it themselves. */
 async function refreshOne(ports: SchedulePorts, connection: ScheduledConnection): Promise<void> {
-  const { key, providerId, version } = connection
+  const { key, version } = connection
   try {
-    await ports.refresher.refresh(key, providerId, { kind: 'newer_than', version }, actorFor(key.tenantId))
+    await ports.refresher.refresh(key, { kind: 'newer_than', version }, actorFor(key.tenantId))
   } catch (error) {
     const at = laterAfter(error, ports.now().getTime())
     // Without this the row comes due again when the claim ends.

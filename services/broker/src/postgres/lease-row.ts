@@ -1,6 +1,7 @@
 import type { AttemptState } from '../domain/refresh-protocol.js'
 import type { SchedulePolicy } from '../domain/provider.js'
 import type { LeaseRow } from '../flows/ports/refresh.js'
+import { revisionOfProvider } from './resolved-providers.js'
 import { toView, type ViewColumns, viewColumns } from './view-columns.js'
 
 /** So many failures in a row bring a doubtful call back at the end of its lease; after that it takes its turn like any other. */
@@ -8,6 +9,7 @@ export const hurriedTries = 3
 
 export type LeaseColumns = ViewColumns & {
   provider_id: string
+  provider_revision: string
   version: string
   fence: string
   expires_at: Date | null
@@ -29,10 +31,12 @@ const leaseColumns = `${viewColumns}, c.provider_id, c.version, c.fence, c.expir
   c.last_used_at, c.refresh_schedule,
   coalesce(c.lease_until > now(), false) as is_leased,
   greatest(coalesce(extract(epoch from c.backoff_until - now()) * 1000, 0), 0)::float8 as backoff_ms,
-  c.account_issuer, c.account_subject, c.variables, c.granted_to_client_id, c.granted_at_origin`
+  c.account_issuer, c.account_subject, c.variables, c.granted_to_client_id, c.granted_at_origin,
+  ${revisionOfProvider} as provider_revision`
 
 export const viewStatement = `select ${leaseColumns}, null::float8 as owner_gone_ms
-  from connections c where c.tenant_id = $1 and c.id = $2`
+  from connections c join provider_profiles p on p.id = c.provider_id
+  where c.tenant_id = $1 and c.id = $2`
 
 /**
  * The same, and a look at whether the owner's liveness lock is free. It is only telling while PostgreSQL has not restarted
@@ -55,12 +59,13 @@ export const viewOwnerStatement = `
   select ${leaseColumns},
     case when probe.is_free
       then greatest(extract(epoch from now() - coalesce(probe.suspect_since, now())) * 1000, 0)::float8 end as owner_gone_ms
-  from connections c left join probe on probe.id = c.id
+  from connections c join provider_profiles p on p.id = c.provider_id left join probe on probe.id = c.id
   where c.tenant_id = :tenantId and c.id = :connectionId`
 
 export const toLeaseRow = (row: LeaseColumns): LeaseRow => ({
   ...toView(row),
   providerId: row.provider_id,
+  providerRevision: row.provider_revision,
   version: Number(row.version),
   fence: Number(row.fence),
   expiresAtMs: row.expires_at?.getTime(),

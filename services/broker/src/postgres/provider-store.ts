@@ -2,45 +2,40 @@ import { randomUUID } from 'node:crypto'
 import { ServiceError } from '@dromos/contract'
 import { isProviderId } from '../domain/ids.js'
 import type { ProviderProfile } from '../domain/provider-profile.js'
-import { toProvider } from '../domain/resolve-profile.js'
 import type { ProviderStore } from '../flows/ports/providers.js'
 import type { Vault } from '../flows/ports/vault.js'
 import type { Database } from './database.js'
 import { isUniqueViolation } from './database-errors.js'
 import { prepareRead } from './prepared-read.js'
 import {
-  openSecrets,
   providerColumns,
   type ProviderColumns,
   sealSecrets,
   strategyOfProfile,
-  toIdentity,
   toStored,
   withoutSecrets,
 } from './provider-columns.js'
 import { type Binding, query } from './query.js'
 import { replaceProvider } from './replace-provider.js'
+import { createResolvedProviders, type FoundColumns, revisionOfProvider } from './resolved-providers.js'
 
-const findStatement = `select ${providerColumns}, p.sealed_secrets from provider_profiles p where p.id = $1::uuid`
-
-type FoundColumns = ProviderColumns & { sealed_secrets: Buffer | null }
-type FoundProvider = NonNullable<Awaited<ReturnType<ProviderStore['find']>>>
+const findStatement = `select ${providerColumns}, p.sealed_secrets, ${revisionOfProvider} as revision
+  from provider_profiles p where p.id = $1::uuid`
 
 export function createProviderStore(database: Database, vault: Vault): ProviderStore {
   const { knex } = database
-  // Every refresh begins with it.
+  // Every consent and every callback read it.
   const readProvider = prepareRead<FoundColumns>(database, 'provider', findStatement)
-  // Those who ask in the same moment get the same row: it is resolved and opened once, and lives no longer than they hold it.
-  const resolved = new WeakMap<FoundColumns, FoundProvider>()
+  const resolved = createResolvedProviders(vault)
+  const find: ProviderStore['find'] = async (id) => {
+    if (!isProviderId(id)) return undefined
+    const row = await readProvider(id)
+    return row && resolved.resolve(row)
+  }
   return {
-    async find(id) {
-      if (!isProviderId(id)) return undefined
-      const row = await readProvider(id)
-      if (row === undefined) return undefined
-      const found = resolved.get(row) ?? resolve(vault, row)
-      resolved.set(row, found)
-      return found
-    },
+    find,
+
+    findRevision: async (id, revision) => resolved.known(id, revision) ?? find(id),
 
     async findByName(name) {
       const sql = `select ${providerColumns} from provider_profiles p where p.name = lower(:name) and p.deleted_at is null`
@@ -96,13 +91,6 @@ export function createProviderStore(database: Database, vault: Vault): ProviderS
       return rows.length === 1
     },
   }
-}
-
-function resolve(vault: Vault, row: FoundColumns): FoundProvider {
-  const secrets = row.sealed_secrets
-    ? openSecrets(vault, row.id, Number(row.version), row.sealed_secrets)
-    : { secrets: [], privateKeyJwk: undefined }
-  return { provider: toProvider(toIdentity(row), row.profile), secrets }
 }
 
 const profileBindings = (profile: ProviderProfile): Record<'name' | 'authType' | 'profile' | 'strategy', Binding> => ({

@@ -19,6 +19,7 @@ const strict: RefreshPolicy = {
 }
 const grace: RefreshPolicy = { ...strict, graceMs: 30_000 }
 const expired: RefreshView = {
+  policy: strict,
   isActive: true,
   version: 3,
   remainingMs: -1000,
@@ -36,10 +37,10 @@ const viewed = (change: Partial<RefreshView> = {}): RefreshEvent => ({
 
 /** Feeds events to a fresh machine and gives back the effects it asked for and where it ended. */
 function play(events: RefreshEvent[], policy = strict, demand: Demand = { kind: 'fresh', minTtlMs: 30_000 }) {
-  let [state, effect]: [RefreshState, RefreshEffect] = step(startRefresh(demand, policy), { type: 'started' })
+  let [state, effect]: [RefreshState, RefreshEffect] = step(startRefresh(demand), { type: 'started' })
   const effects = [effect]
   for (const event of events) {
-    ;[state, effect] = step(state, event)
+    ;[state, effect] = step(state, event.type === 'viewed' ? viewed({ ...event.view, policy }) : event)
     effects.push(effect)
   }
   return {

@@ -154,6 +154,25 @@ describe('POST /connections/{id}/refresh', () => {
     expect(broker.provider.journal('attacker')).toEqual([])
   })
 
+  test('what waited for another replica goes by the provider of its last look, not of its first', async () => {
+    const change = (body: Record<string, unknown>) => broker.call('PATCH', `/providers/${broker.providerId}`, { body })
+    // With a grace a waiter notes in the row that it looked at the owner.
+    expect((await change({ refresh_policy: { mode: 'rotates', grace_seconds: 30 } })).status).toBe(200)
+    const id = await connected(broker)
+    await broker.query(
+      `update connections set lease_owner = 1, lease_until = now() + interval '1 hour',
+         lease_incarnation = pg_postmaster_start_time() where id = $1`,
+      [id],
+    )
+    const waiting = refreshOf(broker, id)
+    const looked = () => broker.query('select 1 from connections where id = $1 and suspect_since is not null', [id])
+    while ((await looked()).length === 0) await new Promise((resolve) => setImmediate(resolve))
+    expect((await change({ token_url: broker.provider.attackerUrl })).status).toBe(200)
+    await ageLease(id)
+    expect(await waiting).toMatchObject({ status: 409, body: { connection_reason: 'provider_changed' } })
+    expect(presented()).toEqual([])
+  })
+
   test('a caller that goes away does not stop a refresh that was sent (fault 44)', async () => {
     const id = await connected(broker)
     const hold = broker.provider.hold('after-rotate')

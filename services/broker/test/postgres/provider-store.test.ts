@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import { oauthProfile, startStores, type TestStores } from './start-stores.js'
+import type { ConnectionKey } from '../../src/domain/connection.js'
+import { givenActive, oauthProfile, startStores, type TestStores } from './start-stores.js'
 
 let stores: TestStores
 beforeAll(async () => {
@@ -120,6 +121,67 @@ describe('a change of a provider', () => {
       [one, two],
     )
     await expect(stores.providers.find(two)).rejects.toEqual(refusal('integrity_error'))
+  })
+})
+
+describe('a revision of a provider', () => {
+  // Every connection's view names it.
+  const revisionOf = async (key: ConnectionKey): Promise<string> =>
+    (await stores.leases.view(key, false))?.providerRevision ?? ''
+  const given = async (name: string): Promise<{ id: string; key: ConnectionKey }> => {
+    const id = await stores.providers.create(oauthProfile({ name }), secrets)
+    return { id, key: await givenActive(stores, { providerId: id }) }
+  }
+
+  test('is read once; one that is not known here is read anew', async () => {
+    const { id, key } = await given('read-once')
+    const own = stores.replica()
+    const found = await own.stores.providers.find(id)
+    const revision = await revisionOf(key)
+    await own.stores.close()
+    await own.database.close()
+    expect(await own.stores.providers.findRevision(id, revision)).toBe(found)
+    await expect(own.stores.providers.findRevision(id, 'another')).rejects.toThrow()
+    expect(await stores.providers.findRevision(id, 'another')).toEqual(found)
+  })
+
+  test('is the same for a look at the owner of the lease', async () => {
+    const { key } = await given('looked-at')
+    expect((await stores.leases.view(key, true))?.providerRevision).toBe(await revisionOf(key))
+  })
+
+  test('is another after every write, whoever wrote: nobody gets what was before', async () => {
+    const { id, key } = await given('written')
+    const profile = oauthProfile({ name: 'written', client_id: 'client-2' })
+    const held = async () => (await stores.providers.findRevision(id, await revisionOf(key)))?.provider
+    await held()
+    await stores.providers.replace(id, 1, profile, { kind: 'keep' })
+    expect(await held()).toMatchObject({ clientId: 'client-2' })
+    await stores.sql(`update provider_profiles set profile = (profile::jsonb || '{"client_id": "client-3"}')::json
+                      where id = $1`, [id]) // prettier-ignore
+    expect(await held()).toMatchObject({ clientId: 'client-3' })
+    await stores.providers.remove(id)
+    expect(await held()).toMatchObject({ identity: { isDeleted: true } })
+  })
+
+  test('whose secrets were sealed anew opens again, and one that does not open is refused each time', async () => {
+    const { id, key } = await given('sealed-anew')
+    const ask = async () => stores.providers.findRevision(id, await revisionOf(key))
+    const { found, revision } = { found: await ask(), revision: await revisionOf(key) }
+    const context = { tenantId: 'installation', recordId: id, field: 'client_secrets', version: 1 } as const
+    const seal = (plaintext: string) =>
+      stores.sql('update provider_profiles set sealed_secrets = $2 where id = $1', [
+        id,
+        stores.vault.seal(plaintext, context),
+      ])
+    await seal(JSON.stringify(found?.secrets))
+    expect(await revisionOf(key)).not.toBe(revision)
+    expect(await ask()).toEqual(found)
+    await stores.sql(`update provider_profiles set sealed_secrets = sealed_secrets || '\\x00' where id = $1`, [id])
+    for (let turn = 0; turn < 2; turn++) {
+      await expect(ask()).rejects.toEqual(refusal('integrity_error'))
+      await expect(stores.providers.find(id)).rejects.toEqual(refusal('integrity_error'))
+    }
   })
 })
 

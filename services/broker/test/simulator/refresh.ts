@@ -19,9 +19,9 @@ export class KeysUnavailable extends Error {}
 
 /** Runs the machine to its end. Throws DatabaseAway, KeysUnavailable. */
 export function* refreshOnce(replica: Replica, demand: Demand): Routine<{ result: RefreshResult; attempt: Attempt }> {
-  const { protocol, kind } = replica.cluster
+  const { protocol } = replica.cluster
   const attempt = newAttempt(replica, demand)
-  let [state, effect] = protocol.step(startRefresh(demand, protocol.policyOf(kind.policy)), { type: 'started' })
+  let [state, effect] = protocol.step(startRefresh(demand), { type: 'started' })
   while (state.at !== 'ended') [state, effect] = protocol.step(state, yield* perform(attempt, effect))
   return { result: state.result, attempt }
 }
@@ -57,7 +57,7 @@ function* perform(attempt: Attempt, effect: RefreshEffect): Routine<RefreshEvent
 
 function* viewRow(attempt: Attempt, looksAtOwner: boolean): Routine<RefreshEvent> {
   const { replica } = attempt
-  const { protocol, world } = replica.cluster
+  const { protocol, world, kind } = replica.cluster
   const row = yield* execute(replica, places.view, (at, server) => protocol.statements.view(at, server, looksAtOwner))
   protocol.forget(attempt)
   attempt.row = row
@@ -65,6 +65,7 @@ function* viewRow(attempt: Attempt, looksAtOwner: boolean): Routine<RefreshEvent
   return {
     type: 'viewed',
     view: {
+      policy: protocol.policyOf(kind.policy),
       isActive: row.status === 'active',
       version: row.version,
       remainingMs: expiresAtMs === undefined ? undefined : expiresAtMs - (world.nowMs + replica.skewMs),

@@ -8,9 +8,16 @@ export type StoredProvider = { identity: ProviderIdentity; profile: ProviderProf
 /** What PUT or PATCH makes of the held secrets: keep them, replace them, or remove them. */
 export type SecretsChange = { kind: 'keep' } | { kind: 'replace'; secrets: ClientSecrets } | { kind: 'remove' }
 
+export type FoundProvider = { provider: Provider; secrets: ClientSecrets }
+
 export type ProviderStore = {
   /** Deleted ones included: their connections must be told. undefined = unknown id. */
-  find(id: string): Promise<{ provider: Provider; secrets: ClientSecrets } | undefined>
+  find(id: string): Promise<FoundProvider | undefined>
+  /**
+   * The provider as it was when `revision` was read, or as it is now: never an older one. Reads nothing when that revision is
+   * known here.
+   */
+  findRevision(id: string, revision: string): Promise<FoundProvider | undefined>
   /** Case-insensitive; never a deleted one. */
   findByName(name: string): Promise<StoredProvider[]>
   findStored(id: string): Promise<(StoredProvider & { hasSecret: boolean }) | undefined>

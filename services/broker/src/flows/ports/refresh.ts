@@ -9,6 +9,8 @@ import type { CapturedCredentials } from './connections.js'
 /** The row as the refresh flow needs it; a superset of what the machine sees. */
 export type LeaseRow = ConnectionView & {
   providerId: string
+  /** Of the provider's own row at the same moment (`ProviderStore.findRevision`). */
+  providerRevision: string
   version: number
   fence: number
   expiresAtMs: number | undefined
