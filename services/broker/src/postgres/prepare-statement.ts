@@ -2,6 +2,7 @@ import type { Pool, QueryResultRow } from 'pg'
 import type { Database } from './database.js'
 import { mapErrors } from './database-errors.js'
 import type { Binding } from './query.js'
+import { runPrepared } from './run-prepared.js'
 
 /** Runs the statement over one of the pools; undefined becomes null. Throws `database_unavailable`. */
 export type Statement<Row> = (on: Pool, bindings: Readonly<Record<string, Binding>>) => Promise<Row[]>
@@ -21,10 +22,13 @@ export function prepareStatement<Row extends QueryResultRow>(
     if (!names.includes(each)) names.push(each)
     return `$${names.indexOf(each) + 1}`
   })
-  const statement = preparedStatements ? { name, text } : { text }
+  const statement = { name: preparedStatements ? name : undefined, text }
   return (on, bindings) =>
-    mapErrors(async () => {
-      const values = names.map((each) => bindings[each] ?? null)
-      return (await on.query<Row>({ ...statement, values })).rows
-    })
+    mapErrors(() =>
+      runPrepared<Row>(
+        on,
+        statement,
+        names.map((each) => bindings[each]),
+      ),
+    )
 }

@@ -1,6 +1,7 @@
 import type { QueryResultRow } from 'pg'
 import type { Database } from './database.js'
 import { isSessionLost, mapErrors } from './database-errors.js'
+import { runPrepared } from './run-prepared.js'
 import { shareStatements } from './share-statements.js'
 
 /** As many statements at once as the reader has sessions. */
@@ -19,13 +20,13 @@ export function prepareRead<Row extends QueryResultRow>(
   sql: string,
 ): (...keys: string[]) => Promise<Row | undefined> {
   const parts = [...new Set(sql.match(/\$\d/g))].sort()
-  const statement = database.preparedStatements ? { name, text: together(sql, parts) } : { text: together(sql, parts) }
+  const statement = { name: database.preparedStatements ? name : undefined, text: together(sql, parts) }
 
   const readTogether = async (batch: readonly (readonly string[])[]): Promise<{ row: Row | undefined }[]> => {
     const distinct = [...new Map(batch.map((keys) => [nameOf(keys), keys])).values()]
-    const values = parts.map((_, part) => distinct.map((keys) => keys[part]))
-    const ask = () => database.reader.query<Row & { position: number }>({ ...statement, values })
-    const { rows } = await mapErrors(() =>
+    const values = parts.map((_, part) => distinct.map((keys) => keys[part] ?? ''))
+    const ask = () => runPrepared<Row & { position: number }>(database.reader, statement, values)
+    const rows = await mapErrors(() =>
       ask().catch((error: unknown) => {
         // After a restart of the server every pooled session fails once; a read can simply be asked again.
         if (!isSessionLost(error)) throw error
