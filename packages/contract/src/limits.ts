@@ -67,6 +67,10 @@ export const outboundLimits = {
   answerHeadersMs: 5_000,
   /** Milliseconds for all of it; shorter than a refresh lease (15 s): a call never outlives the right to make it. */
   totalMs: 10_000,
+  /** Milliseconds a connection waits for its next call: servers close idle ones after two seconds at the earliest, most after five. */
+  keptIdleMs: 1_000,
+  /** Milliseconds after which a connection gets no further call: the certificate is looked at again. */
+  keptAgeMs: 60_000,
   /** Bytes of the headers of an answer. */
   answerHeaderBytes: 32 * 1024,
   /** Bytes of an answer of a token or userinfo endpoint. */

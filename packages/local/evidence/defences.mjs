@@ -54,7 +54,7 @@ export const defences = [
   { name: 'translated addresses unwrapped', file: broker('oauth/address-rules.ts'), from: `case 'rfc6052': // NAT64 64:ff9b::/96\n`, to: '', tests: tests('oauth/outbound-targets') },
   { name: 'answers capped while they come', file: broker('oauth/outbound-call.ts'), from: 'if (receivedBytes > capBytes)', to: 'if (false)', tests: tests('oauth/outbound-call') },
   { name: 'nothing decompressed', file: broker('oauth/outbound-call.ts'), from: `if (encoding.toLowerCase() !== 'identity')`, to: 'if (false)', tests: tests('oauth/outbound-call', 'oauth/token-answers') },
-  { name: 'certificates verified', file: broker('oauth/outbound-call.ts'), from: 'rejectUnauthorized: true,', to: 'rejectUnauthorized: false,', tests: tests('oauth/outbound-call') },
+  { name: 'certificates verified', file: broker('oauth/kept-connections.ts'), from: 'rejectUnauthorized: true,', to: 'rejectUnauthorized: false,', tests: tests('oauth/outbound-call') },
   { name: 'tokens that no header can hold', file: broker('flows/verify-grant.ts'), from: 'if (!isHeaderSafe(credentials.accessToken))', to: 'if (false)', tests: tests('attacks/hostile-login') },
 
   // what is stored

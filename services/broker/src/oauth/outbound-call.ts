@@ -1,8 +1,8 @@
-import type { LookupFunction } from 'node:net'
-import { Client, type Dispatcher } from 'undici'
+import type { Client, Dispatcher } from 'undici'
+import type { ConnectionLimits, ConnectionState, Destination, KeptConnections } from './kept-connections.js'
 import { tlsCause, type TlsCause } from './tls-cause.js'
 
-// Owns one HTTP request on a connection of its own: deadlines, caps, and the exact knowledge whether it was sent.
+// Owns one HTTP request: deadlines, caps, and the exact knowledge whether it was sent.
 // Does not own where it may go: outbound-fetch.ts checked and pinned that.
 
 export type OutboundRequest = {
@@ -37,62 +37,50 @@ export type OutboundResult =
   | { kind: 'in_doubt'; why: DoubtCause }
 
 /** Milliseconds. `headers` is for GET alone; `total` counts from before the name is resolved. */
-export type OutboundLimits = { connectMs: number; headersMs: number; totalMs: number; headerBytes: number }
+export type OutboundLimits = ConnectionLimits & { headersMs: number; totalMs: number }
 
 export type OutboundContext = {
   limits: OutboundLimits
+  connections: KeptConnections
   /** Monotonic. */
   startedAtMs: number
-  certificateAuthorities: readonly string[] | undefined
   /** Aborts everything under way when the process closes. */
   closing: AbortSignal
 }
 
-// The library would make an error with a stack of its own for each call.
-const over = new Error('the call is over')
-
-/** Sends the request once, to the pinned addresses. Never throws, never follows, never repeats. */
+/**
+ * Sends the request once, to the pinned addresses. Never throws, never follows, never repeats: a code or a refresh token
+ * whose connection was lost may have been spent, and the provider may take a second use for theft (RFC 6749 section 4.1.2).
+ */
 export async function callOnce(
-  url: URL,
-  lookup: LookupFunction,
+  to: Destination,
   request: OutboundRequest,
   context: OutboundContext,
 ): Promise<OutboundResult> {
-  const { limits, certificateAuthorities } = context
-  if (context.closing.aborted) return { kind: 'unsent', why: 'connect_failed' }
-  // A connection per call: a kept one may be half dead, and a token request on it would be in doubt for nothing. So no TLS
-  // session is resumed either, on which Node would not compare the host name again.
-  const client = new Client(url.origin, {
-    connect: {
-      lookup,
-      timeout: limits.connectMs,
-      rejectUnauthorized: true, // whatever NODE_TLS_REJECT_UNAUTHORIZED says
-      minVersion: 'TLSv1.2',
-      ...(certificateAuthorities === undefined ? {} : { ca: [...certificateAuthorities] }),
-    },
-    maxHeaderSize: limits.headerBytes,
-    headersTimeout: 0, // our own timers: the library's are rounded to seconds
-    bodyTimeout: 0,
-  })
-  try {
-    return await new Promise<OutboundResult>((resolve) => dispatch(client, url, request, context, resolve))
-  } finally {
-    client.destroy(over).catch(() => undefined)
-  }
+  const { connections, closing } = context
+  if (closing.aborted) return { kind: 'unsent', why: 'connect_failed' }
+  const connection = connections.take(to)
+  const { result, state } = await new Promise<Ended>((resolve) =>
+    dispatch(connection.client, to.url, request, context, resolve),
+  )
+  connections.giveBack(connection, state)
+  return result
 }
+
+type Ended = { result: OutboundResult; state: ConnectionState }
 
 function dispatch(
   client: Client,
   url: URL,
   request: OutboundRequest,
   context: OutboundContext,
-  resolve: (result: OutboundResult) => void,
+  resolve: (ended: Ended) => void,
 ): void {
   const timers: NodeJS.Timeout[] = []
-  const end = (result: OutboundResult): void => {
+  const end = (ended: Ended): void => {
     timers.forEach(clearTimeout)
     context.closing.removeEventListener('abort', close)
-    resolve(result) // the first result counts; the connection is destroyed next
+    resolve(ended) // the first one counts
   }
   const call = createCall(request, end)
   const close = (): void => call.fail('connect_failed', 'connection_lost')
@@ -108,7 +96,6 @@ function dispatch(
       method: request.method,
       headers: { 'user-agent': 'dromos', 'accept-encoding': 'identity', ...request.headers },
       body: request.body ?? null,
-      reset: true,
     },
     {
       ...call.handler,
@@ -132,7 +119,8 @@ type Call = {
   fail(ifUnsent: UnsentCause, ifSent: DoubtCause): void
 }
 
-function createCall(request: OutboundRequest, settle: (result: OutboundResult) => void): Call {
+function createCall(request: OutboundRequest, settle: (ended: Ended) => void): Call {
+  let isStarted = false
   let isSent = false
   let isOver = false
   let isExpired = false
@@ -140,15 +128,16 @@ function createCall(request: OutboundRequest, settle: (result: OutboundResult) =
   let receivedBytes = 0
   const chunks: Buffer[] = []
   const capBytes = request.reads === 'status' ? 0 : request.reads.upToBytes
-  const end = (result: OutboundResult): void => {
+  const end = (result: OutboundResult, state: ConnectionState = 'spent'): void => {
     isOver = true
-    settle(result)
+    settle({ result, state })
   }
-  const answer = (): void => {
-    if (head !== undefined) end({ kind: 'answer', ...head, body: new TextDecoder().decode(Buffer.concat(chunks)) })
+  const answer = (state: ConnectionState): void => {
+    const body = new TextDecoder().decode(Buffer.concat(chunks))
+    if (head !== undefined) end({ kind: 'answer', ...head, body }, state)
   }
-  const fail = (ifUnsent: UnsentCause, ifSent: DoubtCause): void =>
-    end(isSent ? { kind: 'in_doubt', why: ifSent } : { kind: 'unsent', why: ifUnsent })
+  const fail = (ifUnsent: UnsentCause, ifSent: DoubtCause, state?: ConnectionState): void =>
+    isSent ? end({ kind: 'in_doubt', why: ifSent }, state) : end({ kind: 'unsent', why: ifUnsent })
 
   return {
     fail,
@@ -163,6 +152,12 @@ function createCall(request: OutboundRequest, settle: (result: OutboundResult) =
       setImmediate(() => fail('connect_timeout', 'answer_timeout'))
     },
     start(controller) {
+      // The library begins again by itself when it counts the end of a socket as no fault of the request.
+      if (isStarted) {
+        controller.abort(new Error('sent already'))
+        return false
+      }
+      isStarted = true
       // What was given up as unsent must stay unsent.
       isSent = !isOver && !isExpired && request.mayStillSend?.() !== false
       if (isSent) return true
@@ -180,7 +175,7 @@ function createCall(request: OutboundRequest, settle: (result: OutboundResult) =
           dpopNonce: first(headers['dpop-nonce']),
         }
         // The body of a redirect is of no use, and it is never followed.
-        if (request.reads === 'status' || (status >= 300 && status < 400)) return answer()
+        if (request.reads === 'status' || (status >= 300 && status < 400)) return answer('spent')
         const encoding = first(headers['content-encoding']) ?? 'identity'
         if (encoding.toLowerCase() !== 'identity') return end({ kind: 'in_doubt', why: 'content_encoding' })
         if (Number(first(headers['content-length'])) > capBytes) end({ kind: 'in_doubt', why: 'answer_too_large' })
@@ -190,8 +185,9 @@ function createCall(request: OutboundRequest, settle: (result: OutboundResult) =
         if (receivedBytes > capBytes) end({ kind: 'in_doubt', why: 'answer_too_large' })
         else chunks.push(chunk)
       },
-      onResponseEnd: answer,
-      onResponseError: (_controller, error) => fail(unsentCause(error), doubtCause(error)),
+      // An error may be answered before the request was read: its rest would be the next one.
+      onResponseEnd: () => answer(head !== undefined && head.status < 300 ? 'clean' : 'spent'),
+      onResponseError: (_controller, error) => fail(unsentCause(error), doubtCause(error), 'lost'),
     },
   }
 }

@@ -1,6 +1,7 @@
 import { outboundLimits } from '@dromos/contract'
 import { setMaxListeners } from 'node:events'
 import { createAddressRules, type AddressRules } from './address-rules.js'
+import { createKeptConnections } from './kept-connections.js'
 import { callOnce, type OutboundLimits, type OutboundRequest, type OutboundResult } from './outbound-call.js'
 import { chooseTarget, isEndpointAcceptable, resolveByDns, type Resolve, type Target } from './outbound-target.js'
 
@@ -12,7 +13,7 @@ export type Outbound = {
   send(request: OutboundRequest): Promise<OutboundResult>
   /** True when a URL from metadata may be used: https, or http inside an allowed private network. */
   accepts(url: string): boolean
-  /** Ends every call under way. */
+  /** Ends every call under way and every connection. */
   close(): void
 }
 
@@ -36,11 +37,14 @@ const standardLimits: OutboundLimits = {
   headersMs: outboundLimits.answerHeadersMs,
   totalMs: outboundLimits.totalMs,
   headerBytes: outboundLimits.answerHeaderBytes,
+  idleMs: outboundLimits.keptIdleMs,
+  ageMs: outboundLimits.keptAgeMs,
 }
 
 export function createOutbound(options: OutboundOptions): Outbound {
   const rules = createAddressRules(options.allowedPrivateNetworks)
   const limits = { ...standardLimits, ...options.limits }
+  const connections = createKeptConnections(limits, options.certificateAuthorities)
   const closing = new AbortController()
   setMaxListeners(0, closing.signal) // one listener per call under way
   return {
@@ -53,15 +57,15 @@ export function createOutbound(options: OutboundOptions): Outbound {
           return { kind: 'unsent', why: 'address_refused' }
         case 'unresolved':
           return { kind: 'unsent', why: 'dns_failed' }
-        case 'pinned': {
-          const { certificateAuthorities } = options
-          const context = { limits, startedAtMs, certificateAuthorities, closing: closing.signal }
-          return callOnce(target.url, target.lookup, request, context)
-        }
+        case 'pinned':
+          return callOnce(target, request, { limits, connections, startedAtMs, closing: closing.signal })
       }
     },
     accepts: (url) => isEndpointAcceptable(url, rules),
-    close: () => closing.abort(),
+    close() {
+      closing.abort()
+      connections.close()
+    },
   }
 }
 

@@ -1,14 +1,14 @@
 import { lookup } from 'node:dns/promises'
 import { isIP, type LookupFunction } from 'node:net'
 import type { AddressRules } from './address-rules.js'
+import type { Destination } from './kept-connections.js'
 
 // Owns the step from a URL to addresses that were checked and that the socket is pinned to. Does not open sockets.
 
 /** Every address of a name. Replaced in tests by a resolver that changes its mind. */
 export type Resolve = (hostname: string) => Promise<readonly string[]>
 
-export type Target =
-  { kind: 'pinned'; url: URL; lookup: LookupFunction } | { kind: 'refused'; hostname: string } | { kind: 'unresolved' }
+export type Target = ({ kind: 'pinned' } & Destination) | { kind: 'refused'; hostname: string } | { kind: 'unresolved' }
 
 export const resolveByDns: Resolve = async (hostname) =>
   (await lookup(hostname, { all: true, verbatim: true })).map(({ address }) => address)
@@ -29,7 +29,7 @@ export async function chooseTarget(text: string, rules: AddressRules, resolve: R
   if (verdicts.includes('refused')) return refused
   // Plain http would show the client secret to everyone on the way.
   if (url.protocol === 'http:' && verdicts.includes('public')) return refused
-  return { kind: 'pinned', url, lookup: pinnedTo(addresses) }
+  return { kind: 'pinned', url, addresses, lookup: pinnedTo(addresses) }
 }
 
 async function addressesOf(hostname: string, resolve: Resolve): Promise<readonly string[] | undefined> {
