@@ -55,6 +55,9 @@ export const defences = [
   { name: 'answers capped while they come', file: broker('oauth/outbound-call.ts'), from: 'if (receivedBytes > capBytes)', to: 'if (false)', tests: tests('oauth/outbound-call') },
   { name: 'nothing decompressed', file: broker('oauth/outbound-call.ts'), from: `if (encoding.toLowerCase() !== 'identity')`, to: 'if (false)', tests: tests('oauth/outbound-call', 'oauth/token-answers') },
   { name: 'certificates verified', file: broker('oauth/kept-connections.ts'), from: 'rejectUnauthorized: true,', to: 'rejectUnauthorized: false,', tests: tests('oauth/outbound-call') },
+  { name: 'no TLS session resumed', file: broker('oauth/kept-connections.ts'), from: 'maxCachedSessions: 0', to: 'maxCachedSessions: 100', tests: tests('oauth/kept-connections') },
+  { name: 'a kept connection for judged addresses alone', file: broker('oauth/kept-connections.ts'), from: '(connection) => connection.key === key', to: '(connection) => connection.origin === url.origin', tests: tests('oauth/kept-connections') },
+  { name: 'a request begun once', file: broker('oauth/outbound-call.ts'), from: 'if (isStarted) {', to: 'if (false) {', tests: tests('oauth/kept-connections') },
   { name: 'tokens that no header can hold', file: broker('flows/verify-grant.ts'), from: 'if (!isHeaderSafe(credentials.accessToken))', to: 'if (false)', tests: tests('attacks/hostile-login') },
 
   // what is stored

@@ -82,8 +82,16 @@ describe('a connection that has just served a call', () => {
   })
 
   test('ends when the process closes', async () => {
-    const { server, guard, call } = await arrange()
+    const { server, guard, call } = await arrange(undefined, { limits: { idleMs: 60_000 } })
     await call()
+    guard.close()
+    await closed(server.sockets[0])
+  })
+
+  test('ends when the process closes in the turn after the answer', async () => {
+    const { server, guard } = await arrange(undefined, { limits: { idleMs: 60_000 } })
+    const url = `http://op.test:${server.port}/token`
+    await guard.send({ url, method: 'POST', body: 'call 1', reads: { upToBytes: 100 } })
     guard.close()
     await closed(server.sockets[0])
   })
@@ -193,12 +201,15 @@ describe('a server that ends what it had offered to keep', () => {
     expect(seen(server)).toEqual({ requests: ['call 1', 'call 2'], connections: 1 })
   })
 
-  test('after it lost a call that way gets a fresh one for each', async () => {
+  test('after it lost a call that way gets a fresh one for each, whatever else was kept', async () => {
     const { server, call } = await arrange((socket, body) =>
-      body === 'call 2' ? void socket.end() : void socket.write(ok(body)),
+      body === 'call 3' ? void socket.end() : void socket.write(ok(body)),
     )
-    for (let number = 0; number < 5; number++) await call()
-    expect(server.requests).toHaveLength(5)
+    await Promise.all([call(), call()])
+    expect(await call()).toEqual(lost)
+    expect(server.connections).toBe(2)
+    await call()
+    await call()
     expect(server.connections).toBe(4)
   })
 

@@ -32,7 +32,7 @@ const post = (url: string, more: Partial<OutboundRequest> = {}): OutboundRequest
   ...more,
 })
 
-test('sends one request on its own connection, with a length and no encoding, and gives back the answer', async () => {
+test('sends one request, with a length and no encoding, and gives back the answer', async () => {
   let seen: unknown
   const server = await started(
     startHttp((request, response) => {
@@ -47,7 +47,7 @@ test('sends one request on its own connection, with a length and no encoding, an
     url: '/token?a=1',
     headers: {
       host: `op.test:${server.port}`,
-      connection: 'close',
+      connection: 'keep-alive',
       'user-agent': 'dromos',
       'accept-encoding': 'identity',
       'content-length': '20',
