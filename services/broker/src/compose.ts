@@ -53,11 +53,11 @@ export function assemble(config: Config, log: Logger, now: () => Date, egress: E
   const database = open(config, log)
   const stores = createStores({ database, vault, now })
   const reporting = createReporting({ registry, log, audit: stores.audit, auditReads: config.auditReads, now })
-  const { report } = reporting
+  const { report, announce } = reporting
   const oauth = outward(config, reporting, now, egress)
   const usage = createUsageSampler({ now, schedule: stores.schedule })
   const pause = (ms: number): Promise<void> => sleep(ms)
-  const ports: Ports = { now, sleep: pause, ...stores, ...oauth, vault, usage, report }
+  const ports: Ports = { now, sleep: pause, ...stores, ...oauth, vault, usage, report, announce }
   const settings = consentSettings(config)
   const refresher = createRefresher(ports, settings)
   const revoker = startRevoker(ports, ourselves, revocationPollMs)

@@ -6,18 +6,19 @@ import {
   rememberChildren,
 } from '@dromos/runtime'
 import client from 'prom-client'
-import type { AuditEntry, BrokerEvent, EventType } from './domain/events.js'
-import type { AuditStore, Report } from './flows/ports/audit.js'
+import { type BrokerEvent, type EventType, toAuditEntry } from './domain/events.js'
+import type { Announce, AuditStore, Report } from './flows/ports/audit.js'
 import type { HousekeepingTask } from './flows/ports/housekeeping.js'
 import { createRotationGauge, type ObserveRotation } from './rotation-gauge.js'
 
-// Owns the audit row, the counter and the log line of everything that happens: made here and nowhere else.
-// Does not own the vocabulary (domain/events.ts).
+// Owns the counter and the log line of everything that happens, and its audit row, unless a store wrote it together with what it
+// tells of. Does not own the vocabulary (domain/events.ts).
 
 type EventData = NonNullable<BrokerEvent['data']>
 
 export type Reporting = {
   report: Report
+  announce: Announce
   observeRequest(finished: FinishedRequest): void
   /** Rows that housekeeping has thrown away. */
   countHandled(task: HousekeepingTask, rows: number): void
@@ -51,13 +52,20 @@ export function createReporting(options: {
     return strangers.count > strangersPerMinute
   }
 
+  const tell = (event: BrokerEvent): void =>
+    log.info({ requestId: event.actor.requestId, connectionId: event.connectionId, data: event.data }, event.type)
+
+  const announce = (event: BrokerEvent): void => {
+    metrics.count(event)
+    tell(event)
+  }
+
   async function report(event: BrokerEvent): Promise<void> {
     metrics.count(event)
     if (isOverStrangersRate(event.type)) return
     const isRead = readEvents.has(event.type)
     // A read's log line is the request line; everything else is an outcome of its own.
-    if (!isRead)
-      log.info({ requestId: event.actor.requestId, connectionId: event.connectionId, data: event.data }, event.type)
+    if (!isRead) tell(event)
     if (isRead && auditReads === 'batched') return audit.note(toAuditEntry(event), () => metrics.auditFailures.inc())
     try {
       await audit.append(toAuditEntry(event))
@@ -70,6 +78,7 @@ export function createReporting(options: {
 
   return {
     report,
+    announce,
     observeRequest: ({ method, route, status, durationSeconds }) =>
       metrics.request(method, route, String(status)).observe(durationSeconds),
     observeRotation: createRotationGauge(options.registry),
@@ -84,18 +93,6 @@ export function createReporting(options: {
     },
   }
 }
-
-const toAuditEntry = (event: BrokerEvent): AuditEntry => ({
-  tenantId: event.actor.tenantId,
-  connectionId: event.connectionId,
-  eventType: event.type,
-  eventData: event.data ?? {},
-  clientId: event.actor.clientId,
-  keyId: event.actor.keyId,
-  requestId: event.actor.requestId,
-  ipAddress: event.actor.ipAddress,
-  userAgent: event.actor.userAgent,
-})
 
 function createMetrics(registry: MetricsRegistry) {
   const counter = <Label extends string>(name: string, help: string, labelNames: readonly Label[] = []) =>

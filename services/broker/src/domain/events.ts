@@ -78,3 +78,15 @@ export type AuditEntry = {
   ipAddress: string | undefined
   userAgent: string | undefined
 }
+
+export const toAuditEntry = (event: BrokerEvent): AuditEntry => ({
+  tenantId: event.actor.tenantId,
+  connectionId: event.connectionId,
+  eventType: event.type,
+  eventData: event.data ?? {},
+  clientId: event.actor.clientId,
+  keyId: event.actor.keyId,
+  requestId: event.actor.requestId,
+  ipAddress: event.actor.ipAddress,
+  userAgent: event.actor.userAgent,
+})

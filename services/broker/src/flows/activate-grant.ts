@@ -2,7 +2,7 @@ import { ServiceError } from '@dromos/contract'
 import type { AuthorizationRequest } from '../domain/authorization-request.js'
 import type { Account } from '../domain/connection.js'
 import type { Credentials, OAuthCredentials } from '../domain/credentials.js'
-import type { Actor } from '../domain/events.js'
+import type { BrokerEvent } from '../domain/events.js'
 import type { Provider } from '../domain/provider.js'
 import { ConsentFailure } from './consent-failure.js'
 import { originsOf } from './granted-at.js'
@@ -13,9 +13,15 @@ import type { Ports } from './ports/ports.js'
 // Owns the way from a judged grant into its connection. First consents, reconnects, step-ups and completions take the same
 // way. Does not own what was captured before, or holds it back: hold-grant.ts.
 
-export type ActivatePorts = Pick<Ports, 'connections' | 'authorizationRequests' | 'vault' | 'report'>
+export type ActivatePorts = Pick<Ports, 'connections' | 'authorizationRequests' | 'vault' | 'announce'>
 
-export type JudgedGrant = { provider: Provider; credentials: Credentials; account: Account | undefined; actor: Actor }
+/** `event` tells of the grant once its connection holds it. */
+export type JudgedGrant = {
+  provider: Provider
+  credentials: Credentials
+  account: Account | undefined
+  event: BrokerEvent
+}
 
 /** Refreshes move a row now and then; more often than this within one swap they cannot. */
 const mostTries = 20
@@ -33,17 +39,24 @@ export async function activateGrant(
     const target = await ports.connections.activationTarget(request)
     if (target === undefined) throw new ConsentFailure('disconnected', 'connection.grant_refused')
     requireSameAccount(request, target.account, grant.account)
-    if (!(await ports.connections.activate(request, target, activation(ports, request, target, grant)))) continue
-    if (request.intent !== 'connect')
-      await ports.report({
-        type: 'connection.reconnected',
-        actor: grant.actor,
-        connectionId: request.key.connectionId,
-        data: { provider_id: request.providerId, intent: request.intent, was: target.status },
-      })
+    const events = eventsOf(request, target, grant)
+    const result = activation(ports, request, target, grant)
+    if (!(await ports.connections.activate(request, target, result, events))) continue
+    events.forEach(ports.announce)
     return
   }
   throw new ServiceError('database_unavailable', 'the connection changed too often: start again')
+}
+
+function eventsOf(request: AuthorizationRequest, was: ActivationTarget, grant: JudgedGrant): BrokerEvent[] {
+  if (request.intent === 'connect') return [grant.event]
+  const reconnected: BrokerEvent = {
+    type: 'connection.reconnected',
+    actor: grant.event.actor,
+    connectionId: request.key.connectionId,
+    data: { provider_id: request.providerId, intent: request.intent, was: was.status },
+  }
+  return [reconnected, grant.event]
 }
 
 /** ASVS 10.5.2: a connection changes hands only when that was asked for. Without a stored account there is nothing to pin. */

@@ -1,7 +1,7 @@
 import { consentLimits, ServiceError } from '@dromos/contract'
 import { checkCredentials, RefusedFields } from '../domain/credential-schema.js'
 import type { StaticCredentials } from '../domain/credentials.js'
-import type { Actor } from '../domain/events.js'
+import type { Actor, BrokerEvent } from '../domain/events.js'
 import { checkReturnUrl, withResult } from '../domain/return-url.js'
 import { applyStrategy } from '../domain/strategy.js'
 import { captureGrant } from './captured-grant.js'
@@ -13,7 +13,7 @@ import type { ConsentSettings } from './open-consent.js'
 
 export type CapturePorts = Pick<
   Ports,
-  'authorizationRequests' | 'completions' | 'connections' | 'vault' | 'credentialCheck' | 'report'
+  'authorizationRequests' | 'completions' | 'connections' | 'vault' | 'credentialCheck' | 'report' | 'announce'
 > & { attempts: AttemptLimit }
 
 /** Counts how often credentials of one request were shown to its provider. */
@@ -71,7 +71,10 @@ export async function captureCredentials(
     // 5 seal, store, activate or hold
     const credentials: StaticCredentials = { type: 'static', values }
     await captureGrant(ports, request, credentials)
-    settled = await settleGrant(ports, request, { provider, credentials, account: undefined, actor: event.actor })
+    const isVerified = provider.verificationUrl !== undefined && applyStrategy(provider.strategy, values) !== undefined
+    const data = { provider_id: provider.identity.id, is_verified: isVerified }
+    const captured: BrokerEvent = { ...event, type: 'credentials.captured', data }
+    settled = await settleGrant(ports, request, { provider, credentials, account: undefined, event: captured })
   } catch (error) {
     if (error instanceof ConsentFailure)
       throw new ServiceError('consent_already_used', 'this connection is not waiting for credentials')
@@ -81,13 +84,7 @@ export async function captureCredentials(
     await ports.report({ ...event, type: 'token_storage_failed', data: { provider_id: provider.identity.id } })
     return withResult(returnUrl, { status: 'error', connection_id: connectionId, error: 'provider_error' })
   }
-  // 6 report and redirect
-  const isVerified = provider.verificationUrl !== undefined && applyStrategy(provider.strategy, values) !== undefined
-  await ports.report({
-    ...event,
-    type: 'credentials.captured',
-    data: { provider_id: provider.identity.id, is_verified: isVerified },
-  })
+  // 6 redirect
   return withResult(returnUrl, { connection_id: connectionId, provider: provider.identity.name, ...settled })
 }
 

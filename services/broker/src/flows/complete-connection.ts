@@ -2,7 +2,7 @@ import { type ErrorReason, ServiceError } from '@dromos/contract'
 import type { Caller } from '../domain/caller.js'
 import { digestOfConnectCode, isVerifierOf } from '../domain/completion.js'
 import type { ConnectionDetails } from '../domain/connection-details.js'
-import type { Actor } from '../domain/events.js'
+import type { Actor, BrokerEvent } from '../domain/events.js'
 import { activateGrant, type ActivatePorts } from './activate-grant.js'
 import { openCaptured } from './captured-grant.js'
 import { ConsentFailure } from './consent-failure.js'
@@ -14,7 +14,7 @@ import type { Revoker } from './revocation-worker.js'
 /** What the application knows: the code its browser brought, who is logged in there, and what it kept to itself. */
 export type Completion = { connectCode: string; userId: string; completionVerifier: string }
 
-export type CompletePorts = ActivatePorts & Pick<Ports, 'completions' | 'providers'> & { revoker: Revoker }
+export type CompletePorts = ActivatePorts & Pick<Ports, 'completions' | 'providers' | 'report'> & { revoker: Revoker }
 
 /** Milliseconds for which the application waits for a revocation; it goes on behind. */
 const patienceMs = 5_000
@@ -55,10 +55,10 @@ export async function completeConnection(
     await ports.revoker.revokeRejected(request, actor, patienceMs)
     return refuse('wrong_user', 'the connection was asked for another user: what was granted is revoked')
   }
-  if (!(await activated(ports, held, connectCodeDigest, actor)))
-    return refuse('invalid_connect_code', 'the connection was completed or disconnected a moment ago')
   const data = { provider_id: request.providerId, intent: request.intent }
-  await ports.report({ type: 'connection.completed', actor, connectionId, data })
+  const event: BrokerEvent = { type: 'connection.completed', actor, connectionId, data }
+  if (!(await activated(ports, held, connectCodeDigest, event)))
+    return refuse('invalid_connect_code', 'the connection was completed or disconnected a moment ago')
   return findDetails(ports, caller, connectionId)
 }
 
@@ -67,12 +67,12 @@ async function activated(
   ports: CompletePorts,
   held: HeldGrant,
   connectCodeDigest: Buffer,
-  actor: Actor,
+  event: BrokerEvent,
 ): Promise<boolean> {
   const found = await ports.providers.find(held.request.providerId)
   if (found === undefined)
     throw new ServiceError('provider_not_found', 'the provider of this connection no longer exists')
-  const grant = { ...openCaptured(ports.vault, held.request, held.sealed), provider: found.provider, actor }
+  const grant = { ...openCaptured(ports.vault, held.request, held.sealed), provider: found.provider, event }
   try {
     await activateGrant(ports, { ...held.request, connectCodeDigest }, grant)
     return true

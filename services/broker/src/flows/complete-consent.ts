@@ -1,6 +1,6 @@
 import type { FlowSecrets } from '../domain/authorization-request.js'
 import { mergeAnswer, type OAuthCredentials } from '../domain/credentials.js'
-import type { Actor } from '../domain/events.js'
+import type { Actor, BrokerEvent } from '../domain/events.js'
 import type { ClientSecrets, OAuthProvider } from '../domain/provider.js'
 import { countExtraScopes, missingScopes } from '../domain/scopes.js'
 import { captureGrant } from './captured-grant.js'
@@ -22,11 +22,11 @@ type CompletePorts = Pick<
   | 'userinfo'
   | 'vault'
   | 'report'
+  | 'announce'
 >
 
 /**
- * Phases 4 to 8: exchange the code once, store what came before judging it, verify, activate or hold, report. Answers
- * what the browser takes to the application. Throws `ConsentFailure` for everything that ends the consent.
+ * Phases 4 to 7: exchange the code once, store what came before judging it, verify, activate or hold. Answers what the browser takes to the application. Throws `ConsentFailure` for everything that ends the consent.
  */
 export async function completeConsent(
   ports: CompletePorts,
@@ -48,9 +48,8 @@ export async function completeConsent(
   const credentials = credentialsOf(provider, request, secrets, grant)
   await captureGrant(ports, request, credentials) // 5
   const account = await verifyGrant(ports, provider, request, secrets, credentials) // 6
-  const judged = { provider, credentials, account, actor: tenantActor(actor, request) }
-  const settled = await settleGrant(ports, request, judged) // 7
-  await report(ports, request, credentials, actor, durationMs) // 8
+  const event = completed(request, credentials, actor, durationMs)
+  const settled = await settleGrant(ports, request, { provider, credentials, account, event }) // 7
   return { connection_id: request.key.connectionId, provider: provider.identity.name, ...settled }
 }
 
@@ -97,23 +96,20 @@ function credentialsOf(
   return request.snapshot.expectsIdToken ? merged : { ...merged, idToken: undefined }
 }
 
-async function report(
-  ports: CompletePorts,
+const completed = (
   request: Recognised,
   credentials: OAuthCredentials,
   actor: Actor,
   durationMs: number,
-): Promise<void> {
-  await ports.report({
-    type: 'oauth_flow_completed',
-    actor: tenantActor(actor, request),
-    connectionId: request.key.connectionId,
-    data: {
-      provider_id: request.providerId,
-      duration_ms: durationMs,
-      has_id_token: credentials.idToken !== undefined,
-      missing_scopes: missingScopes(request.scopes, credentials.scope),
-      extra_scopes: countExtraScopes(request.scopes, credentials.scope),
-    },
-  })
-}
+): BrokerEvent => ({
+  type: 'oauth_flow_completed',
+  actor: tenantActor(actor, request),
+  connectionId: request.key.connectionId,
+  data: {
+    provider_id: request.providerId,
+    duration_ms: durationMs,
+    has_id_token: credentials.idToken !== undefined,
+    missing_scopes: missingScopes(request.scopes, credentials.scope),
+    extra_scopes: countExtraScopes(request.scopes, credentials.scope),
+  },
+})

@@ -24,6 +24,7 @@ type FinishPorts = Pick<
   | 'userinfo'
   | 'vault'
   | 'report'
+  | 'announce'
 > & { revoker: Revoker }
 
 /**
@@ -60,7 +61,7 @@ export async function finishConnection(
     }
     // 4 to 7 exchange, capture, verify, activate or hold
     const result = await completeConsent(ports, request, secrets, code, callback.actor)
-    // 9 redirect
+    // 8 redirect
     return withResult(returnUrl, result)
   } catch (error) {
     const reason = await failConsent(ports, request, callback.actor, error)

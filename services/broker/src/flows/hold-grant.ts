@@ -16,7 +16,7 @@ export type Settled = { status: 'success' } | { status: 'pending'; connect_code:
  * (`account_mismatch`, `disconnected`).
  */
 export async function settleGrant(
-  ports: ActivatePorts & Pick<Ports, 'completions'>,
+  ports: ActivatePorts & Pick<Ports, 'completions' | 'report'>,
   request: AuthorizationRequest,
   grant: JudgedGrant,
 ): Promise<Settled> {
@@ -32,9 +32,10 @@ export async function settleGrant(
     throw new ConsentFailure('disconnected', 'connection.grant_refused')
   await ports.report({
     type: 'connection.grant_held',
-    actor: grant.actor,
+    actor: grant.event.actor,
     connectionId: request.key.connectionId,
     data: { provider_id: request.providerId, intent: request.intent },
   })
+  await ports.report(grant.event)
   return { status: 'pending', connect_code: connectCode }
 }

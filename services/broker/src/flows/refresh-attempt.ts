@@ -1,7 +1,7 @@
 import { ServiceError } from '@dromos/contract'
 import type { ConnectionKey } from '../domain/connection.js'
 import type { OAuthCredentials } from '../domain/credentials.js'
-import type { Actor, EventType } from '../domain/events.js'
+import type { Actor, BrokerEvent, EventType } from '../domain/events.js'
 import type { ClientSecrets, OAuthProvider } from '../domain/provider.js'
 import type { Lease } from '../domain/refresh-protocol.js'
 import type { Grant } from './ports/oauth.js'
@@ -13,7 +13,7 @@ import type { LeaseRow, OpenedGrant } from './ports/refresh.js'
 
 export type AttemptPorts = Pick<
   Ports,
-  'now' | 'sleep' | 'providers' | 'leases' | 'vault' | 'metadata' | 'tokenEndpoint' | 'idTokens' | 'report'
+  'now' | 'sleep' | 'providers' | 'leases' | 'vault' | 'metadata' | 'tokenEndpoint' | 'idTokens' | 'report' | 'announce'
 >
 
 /** Our client at the provider: whom a refresh asks, and as whom. */
@@ -87,14 +87,16 @@ export function fenceOf(attempt: RefreshAttempt): number {
   return attempt.lease.fence
 }
 
-export const reportOf = (
+export const brokerEventOf = (
   attempt: RefreshAttempt,
   type: EventType,
   data: Record<string, string | number>,
-): Promise<void> =>
-  attempt.ports.report({
-    type,
-    actor: attempt.actor,
-    connectionId: attempt.key.connectionId,
-    data: { provider_id: viewed(attempt).row.providerId, ...data },
-  })
+): BrokerEvent => ({
+  type,
+  actor: attempt.actor,
+  connectionId: attempt.key.connectionId,
+  data: { provider_id: viewed(attempt).row.providerId, ...data },
+})
+
+export const reportOf = (...event: Parameters<typeof brokerEventOf>): Promise<void> =>
+  event[0].ports.report(brokerEventOf(...event))

@@ -1,9 +1,11 @@
 import { ServiceError } from '@dromos/contract'
+import type { ConnectionReason } from '../domain/connection.js'
 import type { OAuthCredentials } from '../domain/credentials.js'
+import type { BrokerEvent } from '../domain/events.js'
 import { type RefreshEffect, type RefreshEvent, refreshTimes } from '../domain/refresh-protocol.js'
 import { openCredentials } from './open-credentials.js'
 import type { LeaseRow } from './ports/refresh.js'
-import { fenceOf, type OAuthClient, type RefreshAttempt, reportOf, viewed } from './refresh-attempt.js'
+import { brokerEventOf, fenceOf, type OAuthClient, type RefreshAttempt, viewed } from './refresh-attempt.js'
 
 /** Reads the row afresh, from the primary. Throws `connection_not_found`, `provider_not_found`. */
 export async function viewRow(attempt: RefreshAttempt, looksAtOwner: boolean): Promise<RefreshEvent> {
@@ -65,14 +67,17 @@ export async function settleLease(
   { reason, attempt: state, backoffMs }: RefreshEffect & { do: 'settle' },
 ): Promise<RefreshEvent> {
   const how = { reason, attempt: state, backoffMs }
-  const outcome = await attempt.ports.leases.settle(attempt.key, fenceOf(attempt), how)
+  const event = settledEvent(attempt, reason)
+  const outcome = await attempt.ports.leases.settle(attempt.key, fenceOf(attempt), how, event)
   if (outcome === 'fenced') return { type: 'fenced' }
-  if (reason !== undefined) await reportOf(attempt, 'token_refresh_fatal', { reason, error: attempt.lastError })
-  else {
-    const durationMs = Math.round(performance.now() - attempt.startedAtMs)
-    await reportOf(attempt, 'token_refreshed', { version: attempt.stored?.version ?? 0, duration_ms: durationMs })
-  }
+  attempt.ports.announce(event)
   return { type: 'settled' }
+}
+
+function settledEvent(attempt: RefreshAttempt, reason: ConnectionReason | undefined): BrokerEvent {
+  if (reason !== undefined) return brokerEventOf(attempt, 'token_refresh_fatal', { reason, error: attempt.lastError })
+  const durationMs = Math.round(performance.now() - attempt.startedAtMs)
+  return brokerEventOf(attempt, 'token_refreshed', { version: attempt.stored?.version ?? 0, duration_ms: durationMs })
 }
 
 export async function releaseLease(

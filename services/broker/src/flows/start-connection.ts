@@ -1,6 +1,6 @@
 import type { ConsentSpec } from '@dromos/contract'
 import type { Caller } from '../domain/caller.js'
-import type { Actor } from '../domain/events.js'
+import type { Actor, BrokerEvent } from '../domain/events.js'
 import { newConnectionId } from '../domain/ids.js'
 import {
   type ConsentSettings,
@@ -23,7 +23,7 @@ export type ConsentWish = {
   completionChallenge: string | undefined
 }
 
-type StartPorts = OpenConsentPorts & Pick<Ports, 'providers' | 'connections' | 'report'>
+type StartPorts = OpenConsentPorts & Pick<Ports, 'providers' | 'connections' | 'announce'>
 
 /**
  * Creates a pending connection and the link a person opens to consent. Nothing is stored when anything is wrong.
@@ -45,12 +45,13 @@ export async function startConnection(
   const { scopes, purpose } = opened.request
   const connection = { key, workspaceId: wish.workspaceId, providerId: provider.identity.id }
   const wanted = { ...connection, createdBy: caller.clientId, requestedScopes: scopes }
-  requireStored(await ports.connections.create(wanted, opened.request))
-  await ports.report({
+  const event: BrokerEvent = {
     type: 'connection.created',
     actor,
     connectionId: key.connectionId,
     data: { provider_id: provider.identity.id, has_openid: scopes.includes('openid'), purpose },
-  })
+  }
+  requireStored(await ports.connections.create(wanted, opened.request, event))
+  ports.announce(event)
   return toConsentSpec(opened, wish.scopes)
 }

@@ -30,6 +30,7 @@ type ConsentPorts = Pick<
   | 'vault'
   | 'idempotency'
   | 'report'
+  | 'announce'
 > & { revoker: Revoker }
 
 const scope = z.string().min(1).max(256)

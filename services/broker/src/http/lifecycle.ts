@@ -27,7 +27,7 @@ import { readCursor, readLimit } from './paging.js'
 // Does not own its credentials (connections.ts) or the person's way through a consent (consent.ts).
 
 type LifecyclePorts = ReconnectPorts &
-  Pick<Ports, 'revocations' | 'schedule' | 'completions' | 'vault' | 'idempotency'> & { revoker: Revoker }
+  Pick<Ports, 'revocations' | 'schedule' | 'completions' | 'vault' | 'idempotency' | 'announce'> & { revoker: Revoker }
 
 const scope = z.string().min(1).max(256)
 const updateBody = z.strictObject({ refresh_schedule: z.enum(schedulePolicies).nullable() })

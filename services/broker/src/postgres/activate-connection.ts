@@ -1,6 +1,8 @@
 import type { ConnectionReason, ConnectionStatus } from '../domain/connection.js'
+import { toAuditEntry } from '../domain/events.js'
 import type { Activation, ActivationTarget, ConnectionStore, ConsentOf } from '../flows/ports/connections.js'
 import { consentPatienceMs, persist } from './commit-lane.js'
+import { insertAuditRows, toAuditRow } from './audit-row.js'
 import type { Database } from './database.js'
 import { prepareWrite, toHex, toWanted, wantedKey, wantedRows } from './prepare-write.js'
 import { prepareRead } from './prepared-read.js'
@@ -61,7 +63,7 @@ function toTarget(row: TargetColumns): ActivationTarget {
 
 const activationColumns = `${wantedKey}, code_digest bytea, version bigint, fence bigint, sealed bytea,
   expires_at timestamptz, refresh_expires_at timestamptz, granted_scope text, requested_scopes text[], variables jsonb,
-  issuer text, subject text, label text, client_id text, origin text, revocation_url text`
+  issuer text, subject text, label text, client_id text, origin text, revocation_url text, audit jsonb`
 
 // Connection before request, as everywhere: two statements that lock both never wait for each other in a circle.
 const activateStatement = `
@@ -93,6 +95,7 @@ const activateStatement = `
         next_refresh_at = null, updated_at = now()
     from held where c.tenant_id = held.tenant_id and c.id = held.connection_id
     returning c.tenant_id, c.id
+  ), audit as (${insertAuditRows('held.audit', 'held')}
   )
   select w.position, exists (select 1 from activated a where a.tenant_id = w.tenant_id and a.id = w.connection_id)
       -- our own earlier try, whose outcome we never heard: nobody else has this very ciphertext
@@ -101,12 +104,12 @@ const activateStatement = `
   from wanted w`
 
 /** An authorization code works once, so this is as stubborn as a capture. */
-export function prepareActivation(database: Database): ConnectionStore['activate'] {
+export function prepareActivation(database: Database, now: () => Date): ConnectionStore['activate'] {
   const activate = prepareWrite<{ is_active: boolean }>(database, 'activate', activateStatement, {
     on: database.commitPool,
     atOnce: 1,
   })
-  return (consent, target, result) =>
+  return (consent, target, result, events) =>
     persist(database, consentPatienceMs, async () => {
       const row = await activate({
         ...toWanted(consent),
@@ -114,6 +117,7 @@ export function prepareActivation(database: Database): ConnectionStore['activate
         version: target.version,
         fence: target.fence,
         ...toColumns(result),
+        audit: events.map((event) => toAuditRow(toAuditEntry(event), now())),
       })
       return row?.is_active === true
     })

@@ -1,17 +1,12 @@
-import { isIP } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import { ServiceError } from '@dromos/contract'
 import type { AuditEntry } from '../domain/events.js'
+import { type AuditRowJson, insertAuditRows, toAuditRow } from './audit-row.js'
 import type { Database } from './database.js'
 import { isUnreachable } from './database-errors.js'
 import { prepareStatement } from './prepare-statement.js'
 
-const insertStatement = `
-  insert into audit_events (created_at, tenant_id, connection_id, event_type, event_data, client_id, key_id, request_id,
-                            ip_address, user_agent)
-  select created_at, tenant_id, connection_id, event_type, event_data, client_id, key_id, request_id, ip_address, user_agent
-  from jsonb_to_recordset(:rows::jsonb) as row (created_at timestamptz, tenant_id text, connection_id text, event_type text,
-    event_data jsonb, client_id text, key_id text, request_id text, ip_address inet, user_agent text)`
+const insertStatement = insertAuditRows(':rows::jsonb')
 
 const gatherMs = 2
 /** Entries nobody waits for: reads of tokens, at any load the most. So few statements write them that they cost little. */
@@ -22,7 +17,7 @@ const appendPatienceMs = 5_000
 const closePatienceMs = 5_000
 const longestPauseMs = 2_000
 
-type Pending = { row: Record<string, unknown>; done(): void; failed(error: unknown): void }
+type Pending = { row: AuditRowJson; done(): void; failed(error: unknown): void }
 
 export type AuditWriter = {
   append(entry: AuditEntry): Promise<void>
@@ -84,13 +79,13 @@ export function createAuditWriter(database: Database, now: () => Date): AuditWri
   return {
     append(entry) {
       if (isFull()) return Promise.reject(unavailable())
-      const written = new Promise<void>((done, failed) => queue.push({ row: toRow(entry, now()), done, failed }))
+      const written = new Promise<void>((done, failed) => queue.push({ row: toAuditRow(entry, now()), done, failed }))
       beginWithin(gatherMs)
       return withPatience(written)
     },
     note(entry, onLost) {
       if (isFull()) return onLost()
-      queue.push({ row: toRow(entry, now()), done: ignore, failed: onLost })
+      queue.push({ row: toAuditRow(entry, now()), done: ignore, failed: onLost })
       beginWithin(gatherNotedMs)
     },
     async close() {
@@ -133,28 +128,3 @@ const unavailable = (): ServiceError =>
   new ServiceError('database_unavailable', 'the audit cannot be written now: try again shortly', {
     retryAfterSeconds: 2,
   })
-
-const toRow = (entry: AuditEntry, at: Date): Record<string, unknown> => ({
-  created_at: at.toISOString(),
-  tenant_id: storable(entry.tenantId),
-  connection_id: storable(entry.connectionId),
-  event_type: entry.eventType,
-  event_data: entry.eventData,
-  client_id: storable(entry.clientId),
-  key_id: storable(entry.keyId),
-  request_id: storable(entry.requestId),
-  ip_address: toInet(entry.ipAddress),
-  user_agent: storable(entry.userAgent?.slice(0, 512)),
-})
-
-const maybeUnstorable = /[\u0000\ud800-\udfff]/ // any surrogate; whole pairs are common only in some languages
-
-// PostgreSQL stores neither NUL nor half a surrogate pair.
-const storable = (text: string | undefined): string | undefined =>
-  text !== undefined && maybeUnstorable.test(text) ? text.replaceAll('\u0000', '').replace(/\p{Surrogate}/gu, '') : text
-
-/** An address PostgreSQL can read; a zone (`fe80::1%eth0`) means nothing off its host. */
-function toInet(address: string | undefined): string | undefined {
-  const plain = address?.split('%')[0] ?? ''
-  return isIP(plain) === 0 ? undefined : plain
-}

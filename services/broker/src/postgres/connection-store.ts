@@ -33,11 +33,11 @@ type ReadColumns = ViewColumns & {
   is_provider_deleted: boolean
 }
 
-export function createConnectionStore(database: Database, vault: Vault): ConnectionStore {
+export function createConnectionStore(database: Database, vault: Vault, now: () => Date): ConnectionStore {
   const readStatus = prepareRead<ViewColumns & { is_reconnecting: boolean }>(database, 'connection_status', statusRead)
   const readRow = prepareRead<ReadColumns>(database, 'connection_credentials', credentialsRead)
   return {
-    create: createConnections(database, vault),
+    create: createConnections(database, vault, now),
 
     async view({ tenantId, connectionId }) {
       const row = await readStatus(tenantId, connectionId)
@@ -50,7 +50,7 @@ export function createConnectionStore(database: Database, vault: Vault): Connect
     },
 
     activationTarget: prepareTarget(database),
-    activate: prepareActivation(database),
+    activate: prepareActivation(database, now),
     fail: (request, reason) => failConsent(database, request, reason),
 
     async isAccountConnected(providerId, { issuer, subject }) {

@@ -1,5 +1,7 @@
-import type { Admission, NewAuthorizationRequest, NewConnection } from '../flows/ports/connections.js'
+import { toAuditEntry } from '../domain/events.js'
+import type { ConnectionStore, NewAuthorizationRequest, NewConnection } from '../flows/ports/connections.js'
 import type { Vault } from '../flows/ports/vault.js'
+import { insertAuditRows, toAuditRow } from './audit-row.js'
 import type { Database } from './database.js'
 import { sealFlowSecrets } from './flow-secrets.js'
 import { type AdmissionColumns, toAdmission } from './insert-request.js'
@@ -12,7 +14,7 @@ import { prepareWrite, toHex, type Wanted, wantedKey, wantedRows } from './prepa
 const wantedColumns = `${wantedKey}, provider_id uuid, workspace_id text,
   created_by text, requested_scopes text[], purpose text, intent text, allows_account_change boolean, binding text,
   scopes text[], return_url text, completion_challenge text, variables jsonb, snapshot jsonb, sealed_secrets bytea,
-  lifetime_seconds float8, open_at_most bigint`
+  lifetime_seconds float8, open_at_most bigint, audit jsonb`
 
 // A tenant's open consents are counted once for all that come together, at most as far as the limit and along their own index;
 // without a limit not at all. The statement of another process is not seen: the limit may be passed by what two processes store
@@ -46,6 +48,7 @@ const createStatement = `
     select tenant_id, request_id, connection_id, provider_id, workspace_id, purpose, intent, allows_account_change, binding,
            scopes, return_url, completion_challenge, variables, snapshot, sealed_secrets, ends_at
     from admitted
+  ), audit as (${insertAuditRows('admitted.audit', 'admitted')}
   )
   select position, open::int as open, lacks_challenge, has_room, has_room and not lacks_challenge as is_stored,
          case when not has_room then
@@ -53,11 +56,8 @@ const createStatement = `
             where r.tenant_id = judged.tenant_id and r.claimed_at is null and r.expires_at > now()) end as room_in_seconds
   from judged`
 
-/** Stores a pending connection together with its first authorization request, both or neither. */
-export function createConnections(
-  database: Database,
-  vault: Vault,
-): (connection: NewConnection, request: NewAuthorizationRequest) => Promise<Admission> {
+/** Stores a pending connection together with its first authorization request and its audit row, all or nothing. */
+export function createConnections(database: Database, vault: Vault, now: () => Date): ConnectionStore['create'] {
   // One at a time: so a process counts what it stored before.
   const create = prepareWrite<AdmissionColumns & { open: number | null }>(
     database,
@@ -66,12 +66,13 @@ export function createConnections(
     { on: database.pool, atOnce: 1 },
   )
   const openConsents = rememberOpenConsents(() => performance.now())
-  return async (connection, request) => {
+  return async (connection, request, event) => {
     const { tenantId } = request.key
     const isFar = openConsents.isFarFrom(request.openAtMost, tenantId)
     const row = await create({
       ...toWanted(vault, connection, request),
       open_at_most: isFar ? undefined : request.openAtMost,
+      audit: [toAuditRow(toAuditEntry(event), now())],
     })
     if (row?.is_stored === true && row.open !== null) openConsents.note(tenantId, row.open)
     return toAdmission(row)

@@ -44,10 +44,10 @@ export function createStores(options: { database: Database; vault: Vault; now: (
   const audit = createAuditStore(database, now)
   return {
     providers: createProviderStore(database, vault),
-    connections: createConnectionStore(database, vault),
+    connections: createConnectionStore(database, vault, now),
     authorizationRequests: createAuthorizationRequestStore(database, vault),
     completions: createCompletionStore(database),
-    leases: { ...createLeaseStore(database, liveness), ...createOrphanStore(database) },
+    leases: { ...createLeaseStore(database, liveness, now), ...createOrphanStore(database) },
     revocations: createRevocationStore(database),
     rejectedGrants: createRejectedGrantStore(database),
     schedule: createScheduleStore(database),

@@ -1,6 +1,8 @@
 import { type AttemptState, refreshTimes } from '../domain/refresh-protocol.js'
 import type { ConnectionKey } from '../domain/connection.js'
+import { toAuditEntry } from '../domain/events.js'
 import type { LeaseStore } from '../flows/ports/refresh.js'
+import { insertAuditRows, toAuditRow } from './audit-row.js'
 import { persist } from './commit-lane.js'
 import type { Database } from './database.js'
 import { hurriedTries, type LeaseColumns, toLeaseRow, viewOwnerStatement, viewStatement } from './lease-row.js'
@@ -71,15 +73,18 @@ const captureStatement = `
 const leaseFreed = `lease_owner = null, lease_until = null, lease_incarnation = null, suspect_since = null`
 
 const settleStatement = `
-  update connections c
-  set ${leaseFreed}, attempt_state = w.attempt, attempt_started_at = null, attempt_fingerprint = null, fail_count = 0,
-      backoff_until = now() + make_interval(secs => nullif(w.backoff_seconds, 0)), last_error = null, updated_at = now(),
-      reason = case when w.reason is not null and c.status = 'active' then w.reason else c.reason end,
-      status = case when w.reason is not null and c.status = 'active' then 'attention' else c.status end
-  from ${wantedRows} as w (${wantedConnection}, fence bigint, reason text, attempt text,
-    backoff_seconds float8)
-  where c.tenant_id = w.tenant_id and c.id = w.connection_id and c.fence = w.fence
-  returning w.position`
+  with settled as (
+    update connections c
+    set ${leaseFreed}, attempt_state = w.attempt, attempt_started_at = null, attempt_fingerprint = null, fail_count = 0,
+        backoff_until = now() + make_interval(secs => nullif(w.backoff_seconds, 0)), last_error = null, updated_at = now(),
+        reason = case when w.reason is not null and c.status = 'active' then w.reason else c.reason end,
+        status = case when w.reason is not null and c.status = 'active' then 'attention' else c.status end
+    from ${wantedRows} as w (${wantedConnection}, fence bigint, reason text, attempt text, backoff_seconds float8, audit jsonb)
+    where c.tenant_id = w.tenant_id and c.id = w.connection_id and c.fence = w.fence
+    returning w.position, w.audit
+  ), audit as (${insertAuditRows('settled.audit', 'settled')}
+  )
+  select position from settled`
 
 // What was captured waits for its judge, whatever made the holder give up.
 const releaseStatement = `
@@ -101,6 +106,7 @@ type AcquiredColumns = { fence: string; fail_count: number; previous: AttemptSta
 export function createLeaseStore(
   database: Database,
   liveness: Liveness,
+  now: () => Date,
 ): Pick<LeaseStore, 'owner' | 'view' | 'acquire' | 'capture' | 'settle' | 'release'> {
   const { pool, commitPool } = database
   // Readers that wait for another replica look again and again: those of a moment look together.
@@ -153,8 +159,9 @@ export function createLeaseStore(
         return row === undefined ? 'fenced' : 'stored'
       }),
 
-    async settle(key, fence, { reason, attempt, backoffMs }) {
-      const row = await settle({ ...toWanted(key), fence, reason, attempt, backoff_seconds: backoffMs / 1000 })
+    async settle(key, fence, { reason, attempt, backoffMs }, event) {
+      const audit = [toAuditRow(toAuditEntry(event), now())]
+      const row = await settle({ ...toWanted(key), fence, reason, attempt, backoff_seconds: backoffMs / 1000, audit })
       return row === undefined ? 'fenced' : 'settled'
     },
 

@@ -41,7 +41,7 @@ const withCode = ({ key, id }: ConsentOf, code: Buffer | undefined): ConsentOf =
 })
 
 const complete = (request: ConsentOf, code: Buffer | undefined, from = stores, text = 'granted'): Promise<boolean> =>
-  from.connections.activate(withCode(request, code), anyTarget, { ...nothingKnown, ...captured(text) })
+  from.connections.activate(withCode(request, code), anyTarget, { ...nothingKnown, ...captured(text) }, [])
 
 const rowsOf = ({ key, id }: ConsentOf) =>
   stores.sql(
@@ -112,7 +112,7 @@ describe('a held grant', () => {
     for (const version of [0, 1]) {
       const target = { ...anyTarget, version, fence: version }
       const result = { ...nothingKnown, ...captured('second') }
-      expect(await stores.connections.activate(withCode(request, code), target, result)).toBe(false)
+      expect(await stores.connections.activate(withCode(request, code), target, result, [])).toBe(false)
     }
     expect(await rowsOf(request)).toEqual(before)
   })

@@ -1,6 +1,13 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import type { NewAuthorizationRequest } from '../../src/flows/ports/connections.js'
-import { authorizationRequest, givenPending, givenProvider, startStores, type TestStores } from './start-stores.js'
+import {
+  authorizationRequest,
+  eventAbout,
+  givenPending,
+  givenProvider,
+  startStores,
+  type TestStores,
+} from './start-stores.js'
 
 // Owns the claims about connections that are created in the same moment and share a statement.
 
@@ -25,6 +32,7 @@ const createOf = (request: NewAuthorizationRequest) =>
       requestedScopes: request.scopes,
     },
     request,
+    eventAbout(request.key, 'connection.created'),
   )
 
 const wanted = (tenantId: string, members: Partial<NewAuthorizationRequest> = {}): NewAuthorizationRequest => {

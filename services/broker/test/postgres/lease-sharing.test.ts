@@ -3,7 +3,7 @@ import pg from 'pg'
 import type { ConnectionKey } from '../../src/domain/connection.js'
 import type { LeaseStore } from '../../src/flows/ports/refresh.js'
 import { behindALock } from './behind-a-lock.js'
-import { captured, givenActive, startStores, type TestStores } from './start-stores.js'
+import { captured, eventAbout, givenActive, startStores, type TestStores } from './start-stores.js'
 
 // Owns the claims about refreshes of the same moment, which share statements and commits.
 
@@ -54,7 +54,9 @@ test('leases, captures and ends of the same moment share a commit each, and each
 
   const dead = { ...well, reason: 'revoked' } as const
   const ends = await Promise.all(
-    keys.map((key, turn) => stores.leases.settle(key, turn === 2 ? 9 : 1, turn === 3 ? dead : well)),
+    keys.map((key, turn) =>
+      stores.leases.settle(key, turn === 2 ? 9 : 1, turn === 3 ? dead : well, eventAbout(key, 'token_refreshed')),
+    ),
   )
   expect(ends).toEqual(['settled', 'settled', 'fenced', ...Array<string>(9).fill('settled')])
   expect(await commitsOf(keys.filter((_, turn) => turn !== 2))).toBe(1)
@@ -66,7 +68,9 @@ test('one that PostgreSQL refuses takes no other with it', async () => {
   const keys = await givenSome(3)
   await leaseAll(keys)
   const ends = await Promise.allSettled(
-    keys.map((key, turn) => stores.leases.settle(key, 1, { ...well, backoffMs: turn === 1 ? 1e300 : 0 })),
+    keys.map((key, turn) =>
+      stores.leases.settle(key, 1, { ...well, backoffMs: turn === 1 ? 1e300 : 0 }, eventAbout(key, 'token_refreshed')),
+    ),
   )
   expect(ends.map(({ status }) => status)).toEqual(['fulfilled', 'rejected', 'fulfilled'])
 })

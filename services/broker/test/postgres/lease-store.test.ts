@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import type { ConnectionKey } from '../../src/domain/connection.js'
 import type { LeaseStore } from '../../src/flows/ports/refresh.js'
 import { behindALock } from './behind-a-lock.js'
-import { captured, givenActive, startStores, type TestStores } from './start-stores.js'
+import { captured, eventAbout, givenActive, startStores, type TestStores } from './start-stores.js'
 
 let stores: TestStores
 let other: LeaseStore
@@ -95,7 +95,7 @@ describe('the lease', () => {
     expect(await stores.leases.view(foreign, true)).toBeUndefined()
     expect(await stores.leases.acquire(foreign, wish)).toBeUndefined()
     expect(await stores.leases.capture(foreign, held, captured('planted'))).toBe('fenced')
-    expect(await stores.leases.settle(foreign, held.fence, dead)).toBe('fenced')
+    expect(await stores.leases.settle(foreign, held.fence, dead, eventAbout(foreign, 'token_refreshed'))).toBe('fenced')
     await stores.leases.release(foreign, held.fence, back)
     expect(await stores.leases.view(key, false)).toMatchObject({ isLeased: true, version: 1, status: 'active' })
   })
@@ -179,7 +179,7 @@ describe('capture', () => {
     await stores.sql('update connections set fail_count = 3 where id = $1', [key.connectionId])
     await stores.leases.acquire(key, wish)
     await stores.leases.capture(key, held, captured('second'))
-    expect(await stores.leases.settle(key, 1, well)).toBe('settled')
+    expect(await stores.leases.settle(key, 1, well, eventAbout(key, 'token_refreshed'))).toBe('settled')
     expect(await other.acquire(key, { ...wish, version: 2 })).toEqual({ fence: 2, previous: 'idle', failCount: 0 })
   })
 
@@ -187,7 +187,12 @@ describe('capture', () => {
     const key = await givenActive(stores)
     await stores.leases.acquire(key, wish)
     await stores.leases.capture(key, held, captured('second'))
-    await stores.leases.settle(key, 1, { reason: undefined, attempt: 'in_doubt', backoffMs: 60_000 })
+    await stores.leases.settle(
+      key,
+      1,
+      { reason: undefined, attempt: 'in_doubt', backoffMs: 60_000 },
+      eventAbout(key, 'token_refreshed'),
+    )
     const row = await stores.leases.view(key, false)
     expect(row).toMatchObject({ status: 'active', isLeased: false, attempt: 'in_doubt' })
     expect(row?.backoffMs).toBeGreaterThan(55_000)
@@ -199,7 +204,7 @@ describe('capture', () => {
   test('settled with a reason, a person has to act and no further lease is given', async () => {
     const key = await givenActive(stores)
     await stores.leases.acquire(key, wish)
-    expect(await stores.leases.settle(key, 1, dead)).toBe('settled')
+    expect(await stores.leases.settle(key, 1, dead, eventAbout(key, 'token_refreshed'))).toBe('settled')
     expect(await stores.connections.view(key)).toMatchObject({ status: 'attention', reason: 'revoked' })
     expect(await other.acquire(key, wish)).toBeUndefined()
   })
@@ -210,7 +215,7 @@ describe('capture', () => {
     await stores.sql(`update connections set status = 'revoked', reason = 'disconnected' where id = $1`, [
       key.connectionId,
     ])
-    await stores.leases.settle(key, 1, { ...dead, reason: 'lost_rotation' })
+    await stores.leases.settle(key, 1, { ...dead, reason: 'lost_rotation' }, eventAbout(key, 'token_refreshed'))
     expect(await stores.connections.view(key)).toMatchObject({ status: 'revoked', reason: 'disconnected' })
   })
 })
@@ -236,7 +241,7 @@ describe('an answer that came too late', () => {
     await age(key, 'lease_until', 1)
     await other.acquire(key, wish)
     await other.capture(key, { fence: 2, version: 1 }, captured('newer'))
-    await other.settle(key, 2, well)
+    await other.settle(key, 2, well, eventAbout(key, 'token_refreshed'))
     await stores.leases.fileOrphan(key, 1, captured('late'))
     await other.acquire(key, { ...wish, version: 2 })
     expect(await other.findOrphan(key, 3)).toBeUndefined()

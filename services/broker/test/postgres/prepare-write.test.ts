@@ -81,7 +81,7 @@ test('of two reconnects of one connection that end in the same moment exactly on
   if (target === undefined) throw new Error('the connection takes nothing')
   const active = await Promise.all(
     requests.map((request, turn) =>
-      stores.connections.activate(request, target, { ...nothingKnown, ...(grants[turn] ?? captured()) }),
+      stores.connections.activate(request, target, { ...nothingKnown, ...(grants[turn] ?? captured()) }, []),
     ),
   )
   expect(active.toSorted()).toEqual([false, true])

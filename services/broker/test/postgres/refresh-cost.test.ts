@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
 import type { Stores } from '../../src/postgres/create-stores.js'
 import { eventually } from './eventually.js'
-import { captured, givenProvider, startStores, type TestStores } from './start-stores.js'
+import { captured, eventAbout, givenProvider, startStores, type TestStores } from './start-stores.js'
 
 // What refreshes cost PostgreSQL, by its own counters. Nobody vacuums here: on a busy table that may take hours.
 
@@ -93,7 +93,8 @@ test('a refresh writes the indexes of its connection once, when it is known when
         { fence, version: 1 },
         { ...captured('2'), nextRefresh: { at: heldUntil, schedule: undefined } },
       )
-      await own.leases.settle(due.key, fence, { reason: undefined, attempt: 'idle', backoffMs: 0 })
+      const ending = { reason: undefined, attempt: 'idle', backoffMs: 0 } as const
+      await own.leases.settle(due.key, fence, ending, eventAbout(due.key, 'token_refreshed'))
     },
   )
   expect({ updates, withoutIndexes }).toEqual({ updates: 4, withoutIndexes: 3 })

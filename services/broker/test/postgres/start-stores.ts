@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { createTestDatabase } from '@dromos/local/test-database'
 import pg from 'pg'
 import type { ConnectionKey } from '../../src/domain/connection.js'
+import type { BrokerEvent, EventType } from '../../src/domain/events.js'
 import { newAuthorizationRequestId, newConnectionId } from '../../src/domain/ids.js'
 import { providerProfileSchema, type ProviderProfile } from '../../src/domain/provider-profile.js'
 import type {
@@ -138,9 +139,24 @@ export async function givenPending(
       requestedScopes: request.scopes,
     },
     request,
+    eventAbout(request.key, 'connection.created'),
   )
   return request
 }
+
+/** What a flow would have the audit say of it. */
+export const eventAbout = ({ tenantId, connectionId }: ConnectionKey, type: EventType): BrokerEvent => ({
+  type,
+  actor: {
+    tenantId,
+    clientId: 'operator',
+    keyId: 'key',
+    requestId: 'request',
+    ipAddress: undefined,
+    userAgent: undefined,
+  },
+  connectionId,
+})
 
 export const givenProvider = (stores: TestStores, members: Record<string, unknown> = {}): Promise<string> =>
   stores.providers.create(oauthProfile({ name: `p-${randomBytes(6).toString('hex')}`, ...members }), undefined)
@@ -170,7 +186,9 @@ export async function activateWith(
   await stores.authorizationRequests.capture(request, grant.sealed)
   const target = await stores.connections.activationTarget(request)
   if (target === undefined) return false
-  return stores.connections.activate(request, target, { ...nothingKnown, ...grant, ...members })
+  return stores.connections.activate(request, target, { ...nothingKnown, ...grant, ...members }, [
+    eventAbout(request.key, 'oauth_flow_completed'),
+  ])
 }
 
 /** An active connection at version 1 and, so that tests can count its leases, at fence 0. */

@@ -5,6 +5,7 @@ import { eventually } from '../postgres/eventually.js'
 import {
   authorizationRequest,
   captured,
+  eventAbout,
   givenActive,
   nothingKnown,
   startStores,
@@ -89,7 +90,7 @@ function anyStatement(random: Random, pair: Pair, text: string): Statement {
     },
     settle: {
       onModel: () => statements.settle(row, server, fence, ending),
-      onPostgres: () => leases.settle(key, fence, ending),
+      onPostgres: () => leases.settle(key, fence, ending, eventAbout(key, 'token_refreshed')),
     },
     release: {
       onModel: () => statements.release(row, server, fence, backoff),
@@ -128,7 +129,7 @@ async function reconnect(key: ConnectionKey, seen: { fence: number; version: num
   await stores.authorizationRequests.add(request)
   const target = await stores.connections.activationTarget(request)
   if (target === undefined) throw new Error('the consent has nothing to fill')
-  return stores.connections.activate(request, { ...target, ...seen }, { ...nothingKnown, ...captured(text) })
+  return stores.connections.activate(request, { ...target, ...seen }, { ...nothingKnown, ...captured(text) }, [])
 }
 
 /** Clocks differ by the time a statement takes; what matters is on which side of a limit they are. */

@@ -5,6 +5,9 @@ import type { AuditEntry, BrokerEvent } from '../../domain/events.js'
 /** Audit row, counter and log line of one event. Resolves when the row is durable, where the event demands that. */
 export type Report = (event: BrokerEvent) => Promise<void>
 
+/** Counter and log line of an event whose audit row a store has written in the statement that made it true. */
+export type Announce = (event: BrokerEvent) => void
+
 export type AuditStore = {
   /** Batched; resolves when the entry is durable. */
   append(entry: AuditEntry): Promise<void>

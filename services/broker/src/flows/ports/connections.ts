@@ -7,6 +7,7 @@ import type {
   ConnectionStatus,
   ConnectionView,
 } from '../../domain/connection.js'
+import type { BrokerEvent } from '../../domain/events.js'
 import type { SchedulePolicy } from '../../domain/provider.js'
 import type { AttemptState } from '../../domain/refresh-protocol.js'
 
@@ -49,8 +50,8 @@ export type CredentialsRow = ConnectionView & {
 }
 
 export type ConnectionStore = {
-  /** Connection and authorization request in one transaction: both or neither. */
-  create(connection: NewConnection, request: NewAuthorizationRequest): Promise<Admission>
+  /** Connection, authorization request and audit row of `event` in one transaction: all or nothing. */
+  create(connection: NewConnection, request: NewAuthorizationRequest, event: BrokerEvent): Promise<Admission>
   /** Status only; never touches ciphertext. undefined for unknown and for foreign ids alike. */
   view(key: ConnectionKey): Promise<ConnectionView | undefined>
   readCredentials(key: ConnectionKey): Promise<CredentialsRow | undefined>
@@ -60,9 +61,14 @@ export type ConnectionStore = {
    * Puts a judged grant into its connection in one statement: status `active`, version and fence one higher, lease free,
    * attempt `idle`, so that a refresh of the former grant that is under way finds its fence lost. False when version or fence
    * moved since `activationTarget`, the connection was disconnected, or the consent is held and this is not its code (in time,
-   * once). A lost acknowledgement is safe to repeat from there.
+   * once). The audit rows of `events` are written with it. A lost acknowledgement is safe to repeat from there.
    */
-  activate(request: ConsentOf, target: ActivationTarget, result: Activation): Promise<boolean>
+  activate(
+    request: ConsentOf,
+    target: ActivationTarget,
+    result: Activation,
+    events: readonly BrokerEvent[],
+  ): Promise<boolean>
   /**
    * pending → failed; any other status stays. False when it was not pending. A grant the request captured is due to be
    * revoked (`RejectedGrantStore`); captured static credentials are removed.

@@ -1,4 +1,4 @@
-import type { AuditStore, Report } from './audit.js'
+import type { Announce, AuditStore, Report } from './audit.js'
 import type { ClientStore, IdempotencyStore } from './clients.js'
 import type { CompletionStore } from './completions.js'
 import type { AuthorizationRequestStore, ConnectionStore } from './connections.js'
@@ -46,4 +46,5 @@ export type Ports = {
   rejectedGrants: RejectedGrantStore
   revocationEndpoint: RevocationEndpoint
   report: Report
+  announce: Announce
 }

@@ -1,5 +1,6 @@
 import type { ConnectionKey, ConnectionReason, ConnectionView } from '../../domain/connection.js'
 import type { Credentials, OAuthCredentials } from '../../domain/credentials.js'
+import type { BrokerEvent } from '../../domain/events.js'
 import type { SchedulePolicy } from '../../domain/provider.js'
 import type { AttemptState, Lease } from '../../domain/refresh-protocol.js'
 import type { CapturedCredentials } from './connections.js'
@@ -51,12 +52,14 @@ export type LeaseStore = {
   ): Promise<'stored' | 'fenced'>
   /**
    * Ends the attempt: lease free, failure count 0, no further lease for `backoffMs`, and with a reason status `attention`.
-   * The attempt is left `in_doubt` when what was stored may have been outlived by a later call.
+   * The attempt is left `in_doubt` when what was stored may have been outlived by a later call. The audit row of `event` is
+   * written with it.
    */
   settle(
     key: ConnectionKey,
     fence: number,
     how: { reason: ConnectionReason | undefined; attempt: 'idle' | 'in_doubt'; backoffMs: number },
+    event: BrokerEvent,
   ): Promise<'settled' | 'fenced'>
   /** Gives the lease back after a call that brought nothing. A lost fence is no error. */
   release(

@@ -69,12 +69,13 @@ export async function startCaptureBroker(options: { baseUrl?: string; binding?: 
     now,
     vault,
     providers: createProviderStore(database, vault),
-    connections: createConnectionStore(database, vault),
+    connections: createConnectionStore(database, vault, now),
     authorizationRequests: createAuthorizationRequestStore(database, vault),
     completions: createCompletionStore(database),
     idempotency: { once: () => Promise.reject(new Error('not used by a browser')) },
     revoker: { revokeNow: nothing, revokeRejected: nothing, drain: nothing },
     report: async (event: BrokerEvent) => void events.push(event),
+    announce: (event: BrokerEvent) => void events.push(event),
   }
   const baseUrl = options.baseUrl ?? 'http://localhost'
   const settings: ConsentSettings & { returnUrlRules: readonly ReturnUrlRule[] | undefined } = {
