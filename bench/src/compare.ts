@@ -23,10 +23,11 @@ export async function compare(run: Run, contenders: readonly Contender[]): Promi
     if (typeof plan !== 'function') await run.load.prepare(name, plan)
     if (beside !== undefined) await run.load.prepare(besides(name), beside)
   }
-  for (const contender of contenders) {
-    run.show(`warming up ${contender.name}`)
-    await measure(run, contender)
-  }
+  for (let turn = 0; turn < warmUpWindows; turn++)
+    for (const contender of contenders) {
+      run.show(`warming up ${contender.name}`)
+      await measure(run, contender)
+    }
   for (const { settle } of contenders) await settle?.()
   for (let round = 1; round <= run.rounds; round++)
     for (const { contender, samples } of measured) {
@@ -39,6 +40,9 @@ export async function compare(run: Run, contenders: readonly Contender[]): Promi
 }
 
 const longestList = 20
+
+/** A new process compiles its hot functions for some ten seconds of load: a quarter of the CPU it takes then. */
+const warmUpWindows = 3
 
 const besides = (name: string): string => `beside ${name}`
 

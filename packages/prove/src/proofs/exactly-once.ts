@@ -7,10 +7,10 @@ import { apiKey } from '../fleet.js'
 // R1 and the first half of R2: every connection is expired, eight agents want each one at the same time, four replicas serve
 // them, and the provider ends a grant whose refresh token comes twice.
 
-export const exactlyOnce: Proof = refreshStorm('R1', { p99Ms: 500, seconds: 90 })
+export const exactlyOnce: Proof = refreshStorm('R1', { p99Ms: 500, seconds: 90, warmUp: 0 })
 
-/** The limits of the times are whoever's who promises them. */
-export function refreshStorm(id: string, limits: { p99Ms: number; seconds: number }): Proof {
+/** The limits of the times are whoever's who promises them. `warmUp`: connections refreshed before, which count for nothing. */
+export function refreshStorm(id: string, limits: { p99Ms: number; seconds: number; warmUp: number }): Proof {
   return {
     id,
     title: 'exactly-once refresh',
@@ -18,12 +18,12 @@ export function refreshStorm(id: string, limits: { p99Ms: number; seconds: numbe
     deadlineMinutes: 10,
     async run(run) {
       const stage = await run.openStage(4, settings)
-      const provider = await stage.addProvider({
-        name: 'strict',
-        graceMs: 0,
-        accessTokenSeconds: 3_600,
-        latency: { meanMs: 80 },
-      })
+      const strict = { graceMs: 0, accessTokenSeconds: 3_600, latency: { meanMs: 80 } }
+      if (limits.warmUp > 0) {
+        const other = await stage.addProvider({ name: 'warm-up', ...strict })
+        await readAllOnce(run, stage, other, run.scaled(limits.warmUp, 10))
+      }
+      const provider = await stage.addProvider({ name: 'strict', ...strict })
       const { report, seconds, findings } = await readAllOnce(run, stage, provider, run.scaled(10_000, 40))
       return [
         ...findings,
@@ -32,6 +32,7 @@ export function refreshStorm(id: string, limits: { p99Ms: number; seconds: numbe
         shown('read p50', `${report.p50Ms} ms`),
         shown('slowest read', `${report.maxMs} ms`),
         shown('retried', listed(report.retried)),
+        shown('refreshed before, to warm up', String(limits.warmUp === 0 ? 0 : run.scaled(limits.warmUp, 10))),
       ]
     },
   }
