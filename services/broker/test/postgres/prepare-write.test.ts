@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
+import { prepareWrite, wantedConnection, wantedRows } from '../../src/postgres/prepare-write.js'
 import { behindALock } from './behind-a-lock.js'
 import {
   activateWith,
@@ -119,4 +120,54 @@ test('processes that claim the same consents in opposite orders do not wait for 
   expect(await stores.sql('select deadlocks::int from pg_stat_database where datname = current_database()')).toEqual([
     { deadlocks: 0 },
   ])
+})
+
+const notes = `notes_of (tenant_id text, connection_id text, note text, texts text[], json jsonb, bytes bytea, at timestamptz,
+  n bigint, primary key (tenant_id, connection_id))`
+const noteColumns = `${wantedConnection}, note text, texts text[], json jsonb, bytes bytea, at timestamptz, n bigint`
+
+test('every value of a write arrives as it was given', async () => {
+  await stores.sql(`create table ${notes}`)
+  const { database } = stores
+  const write = prepareWrite<{ note: string | null }>(
+    database,
+    'note_add',
+    `insert into notes_of select tenant_id, connection_id, note, texts, json, bytes, at, n from ${wantedRows} as w (${noteColumns})
+     returning connection_id::int as position, note`,
+    { on: database.pool, atOnce: 1 },
+  )
+  const texts = ['', 'a\nb', 'a\r\nb', '\\n', '"', `'; --`, 'NULL', '{}', '\u2028', '\u{1f600}', ' tab\t']
+  const written = [...texts, null].map((note, index) => ({
+    note,
+    texts: index === 0 ? [] : texts,
+    json: { [String(note)]: [note, null, {}] },
+    bytes: index === 0 ? null : '\\x00ff0a',
+    at: index === 0 ? 'infinity' : new Date(index),
+    n: String(2n ** 62n + BigInt(index)),
+  }))
+  const place = (index: number) => ({ tenant_id: 't', connection_id: String(index) })
+  const answers = await Promise.all(written.map((each, index) => write({ ...place(index), ...each })))
+  expect(answers).toEqual(written.map(({ note }, index) => ({ position: index, note })))
+  const rows = await stores.sql('select note, texts, json, bytes, at, n from notes_of order by connection_id::int')
+  expect(rows).toEqual(
+    written.map((each, index) => ({
+      ...each,
+      bytes: index === 0 ? null : Buffer.from([0, 255, 10]),
+      at: index === 0 ? Infinity : new Date(index),
+    })),
+  )
+})
+
+test('one statement for any number of writes goes by the keys, also in a table of some hundred rows', async () => {
+  await stores.sql(`create table ${notes.replace('notes_of', 'many_notes')}`)
+  await stores.sql(`insert into many_notes select 't', n::text, repeat('x', 1000) from generate_series(1, 500) n`)
+  await stores.sql('analyze many_notes')
+  await stores.sql('set plan_cache_mode = force_generic_plan')
+  await stores.sql(`prepare note_change as update many_notes n set note = w.note
+    from ${wantedRows.replace(':rows', '$1')} as w (${noteColumns})
+    where n.tenant_id = w.tenant_id and n.connection_id = w.connection_id`)
+  const plan = await stores.sql(`explain (format json) execute note_change ('')`)
+  await stores.sql('reset plan_cache_mode')
+  expect(JSON.stringify(plan)).toContain('"Index Scan"')
+  expect(JSON.stringify(plan)).not.toContain('"Seq Scan"')
 })
