@@ -40,6 +40,11 @@ export default tseslint.config(
           message: 'Copy with { ...object } or Object.fromEntries.',
         },
         {
+          // They bring half a megabyte with them, and a bundle holds none (docs/decisions/0011).
+          selector: "MemberExpression[object.name='express'][property.name=/^(json|raw|text|urlencoded)$/]",
+          message: 'Use readJson, readForm or readBytes of @dromos/runtime.',
+        },
+        {
           // The member `z` is the whole library with its languages; a bundle keeps what a namespace import uses.
           selector: "ImportDeclaration[source.value='zod'] :matches(ImportSpecifier, ImportDefaultSpecifier)",
           message: "Write import * as z from 'zod'.",

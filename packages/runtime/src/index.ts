@@ -9,6 +9,8 @@ export { clientAddress, parseNetworks, type Networks } from './http/client-addre
 export { headerValues } from './http/header-values.js'
 export { listenHttp, type HttpServer } from './http/http-server.js'
 export { logRequests, type FinishedRequest } from './http/log-requests.js'
+export { readBytes } from './http/read-body.js'
+export { isForm, readForm } from './http/read-form.js'
 export { readJson } from './http/read-json.js'
 export { refuseLargeBodies } from './http/refuse-large-bodies.js'
 export { assignRequestId, chooseRequestId, requestIdOf, routeOf } from './http/request-id.js'

@@ -35,16 +35,10 @@ export function answerErrors(log: Logger): ErrorRequestHandler {
   }
 }
 
-// Errors of express and its body parser carry `type` and `status`; their messages may quote the input, so none is kept.
+// Errors of express carry a `status`; their messages may quote the input, so none is kept.
 function fromExpress(thrown: unknown): ServiceError | undefined {
   if (!(thrown instanceof Error) || thrown instanceof ServiceError) return undefined
-  const type = 'type' in thrown ? thrown.type : undefined
   const status = 'status' in thrown ? thrown.status : undefined
-  if (type === 'entity.too.large') return new ServiceError('payload_too_large', 'send at most 64 KiB')
-  if (type === 'entity.parse.failed') return new ServiceError('invalid_json', 'the body is not valid JSON')
-  if (type === 'charset.unsupported' || type === 'encoding.unsupported')
-    return new ServiceError('unsupported_media_type', 'send UTF-8 JSON without content encoding')
-  if (type === 'request.aborted') return new ServiceError('request_cancelled', 'the request ended early')
   if (typeof status === 'number' && status >= 400 && status < 500)
     return new ServiceError('invalid_request', 'the request could not be read', { cause: thrown })
   return undefined

@@ -13,11 +13,13 @@ export function logRequests(log: Logger, observe: (finished: FinishedRequest) =>
     const startedAtMs = performance.now()
     response.once('close', () => {
       const durationSeconds = Math.round((performance.now() - startedAtMs) * 1000) / 1e6
-      const status = response.writableFinished ? response.statusCode : 499
+      const isAnswered = response.writableFinished
+      const status = isAnswered ? response.statusCode : 499
       const { method } = request
       const route = routeOf(request)
       observe({ method, route, status, durationSeconds })
-      const reason: unknown = response.locals.errorReason // undefined is left out of the line
+      // Undefined is left out of the line.
+      const reason: unknown = isAnswered ? response.locals.errorReason : 'request_cancelled'
       log.info({ requestId: requestIdOf(response), method, route, status, durationSeconds, reason }, 'request')
     })
     next()

@@ -1,7 +1,13 @@
-import { errorReasons, type ErrorReason, httpLimits, schemaLimits, ServiceError } from '@dromos/contract'
-import { refuseMethod } from '@dromos/runtime'
-import express, { type Response, Router } from 'express'
-import { type FormField, credentialFields, isRecord, readForm, variableFields } from '../domain/credential-fields.js'
+import { errorReasons, type ErrorReason, schemaLimits, ServiceError } from '@dromos/contract'
+import { readForm, refuseMethod } from '@dromos/runtime'
+import { type Response, Router } from 'express'
+import {
+  type FormField,
+  credentialFields,
+  isRecord,
+  readForm as readCredentials,
+  variableFields,
+} from '../domain/credential-fields.js'
 import { type FieldProblem, RefusedFields } from '../domain/credential-schema.js'
 import type { AuthorizationRequest } from '../domain/authorization-request.js'
 import { requiredFields } from '../domain/strategy.js'
@@ -26,12 +32,7 @@ type Dependencies = {
 }
 type Task = Exclude<PageTask, { kind: 'nothing' }>
 
-const readForms = express.urlencoded({
-  extended: false,
-  limit: httpLimits.bodyBytes,
-  parameterLimit: schemaLimits.fields + 10,
-  inflate: false,
-})
+const readFields = readForm(schemaLimits.fields + 10)
 
 /** GET binds the browser and shows the form; POST takes it from that browser only, and leads on. */
 export function connectPageRouter({ ports, settings }: Dependencies): Router {
@@ -48,7 +49,7 @@ export function connectPageRouter({ ports, settings }: Dependencies): Router {
       const browserDigest = await bindBrowser(request, response, opened, ports, cookie)
       showForm(response, 200, settings, task, { browserDigest, submitted: {}, problems: [] })
     })
-    .post(readForms, async (request, response) => {
+    .post(readFields, async (request, response) => {
       const opened = await openLink(ports, request.params.ticket)
       const browserDigest = opened.browserDigest
       if (browserDigest === undefined || !isBoundBrowser(request, opened))
@@ -74,7 +75,7 @@ export function connectPageRouter({ ports, settings }: Dependencies): Router {
 
   async function submit(task: Task, submitted: Readonly<Record<string, unknown>>, response: Response): Promise<string> {
     if (task.kind === 'credentials') {
-      const values = readForm(task.provider.credentialSchema, submitted)
+      const values = readCredentials(task.provider.credentialSchema, submitted)
       return captureCredentials(ports, settings, task, values, actorOf(response))
     }
     if (task.kind === 'confirmation') return signInUrl(ports, settings, task.request, actorOf(response))

@@ -1,15 +1,10 @@
-import { httpLimits } from '@dromos/contract'
-import { readJson, sendJson } from '@dromos/runtime'
-import express from 'express'
+import { readBytes, readJson, sendJson } from '@dromos/runtime'
 import { parseConnectionId, parseRequestConnection } from '../input.js'
 import { readSingle } from '../lifecycle.js'
 import type { Operations } from '../operations.js'
 import type { ContextReader } from './call-context.js'
 import { relayJson } from './relay.js'
 import type { Route } from './routes.js'
-
-// The refresh body is optional and not ours: it is passed on as it came.
-const readBytes = express.raw({ limit: httpLimits.bodyBytes, inflate: false, type: () => true })
 
 /** The v1 API: every route needs a caller's key. */
 export function connectionRoutes(operations: Operations, contexts: ContextReader): Route[] {
@@ -23,9 +18,8 @@ export function connectionRoutes(operations: Operations, contexts: ContextReader
       async handle(request, response) {
         const context = contexts.caller(request, response)
         const input = parseRequestConnection(request.body)
-        const { spec, isReplay } = await operations.requestConnection(context, input, request.get('idempotency-key'))
-        if (isReplay) response.setHeader('Idempotent-Replayed', 'true')
-        sendJson(response, 200, spec)
+        const { answer } = await operations.requestConnection(context, input, request.get('idempotency-key'))
+        relayJson(response, answer)
       },
     },
     {
@@ -49,7 +43,7 @@ export function connectionRoutes(operations: Operations, contexts: ContextReader
     {
       method: 'POST',
       path: '/v1/refresh/:connection_id',
-      body: readBytes,
+      body: readBytes, // optional and not ours
       async handle(request, response) {
         const context = contexts.caller(request, response)
         const id = parseConnectionId(request.params.connection_id)

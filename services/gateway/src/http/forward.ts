@@ -1,5 +1,6 @@
-import { httpLimits, ServiceError } from '@dromos/contract'
-import express, { type Request } from 'express'
+import { ServiceError } from '@dromos/contract'
+import { isForm, readBytes } from '@dromos/runtime'
+import type { Request } from 'express'
 import type { BrokerClient } from '../broker-client.js'
 import type { ContextReader } from './call-context.js'
 import { relayPage } from './relay.js'
@@ -20,17 +21,11 @@ const rows: readonly Row[] = [
   { method: 'POST', path: '/auth/connect/:ticket', brokerPath: '/auth/connect/:ticket', operation: 'submit_form' },
 ]
 
-const readForm = express.raw({
-  limit: httpLimits.bodyBytes,
-  inflate: false,
-  type: 'application/x-www-form-urlencoded',
-})
-
 export function forwardRoutes(broker: BrokerClient, contexts: ContextReader): Route[] {
   return rows.map(({ method, path, brokerPath, operation }) => ({
     method,
     path,
-    ...(method === 'POST' ? { body: readForm } : {}),
+    ...(method === 'POST' ? { body: readBytes } : {}),
     async handle(request, response) {
       const target = fillPath(brokerPath, request.params) + queryOf(request)
       const answer = await broker.exchange(contexts.browser(request, response), {
@@ -83,6 +78,6 @@ const fillPath = (brokerPath: string, params: Request['params']): string =>
   })
 
 function readFormBody(request: Request): Buffer {
-  if (Buffer.isBuffer(request.body)) return request.body
+  if (Buffer.isBuffer(request.body) && isForm(request.headers['content-type'] ?? '')) return request.body
   throw new ServiceError('unsupported_media_type', 'send the form as application/x-www-form-urlencoded')
 }

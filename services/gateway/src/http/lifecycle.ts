@@ -1,17 +1,14 @@
-import { httpLimits } from '@dromos/contract'
-import express, { type Request } from 'express'
+import { readBytes } from '@dromos/runtime'
+import type { Request } from 'express'
 import { parseConnectionId } from '../input.js'
 import { type Lifecycle, type ListFilters, listFilters, readSingle } from '../lifecycle.js'
 import type { ContextReader } from './call-context.js'
 import { relayJson } from './relay.js'
 import type { Route } from './routes.js'
 
-// The bodies are not ours: they are passed on as they came.
-const readBytes = express.raw({ limit: httpLimits.bodyBytes, inflate: false, type: () => true })
-
 const path = '/v1/connections/:connection_id'
 
-/** The life of a connection after its first consent: every route needs a caller's key. */
+/** The life of a connection after its first consent: every route needs a caller's key. Bodies are passed on as they came. */
 export function lifecycleRoutes(lifecycle: Lifecycle, contexts: ContextReader): Route[] {
   return [
     {
