@@ -1,7 +1,6 @@
 // Owns what the v1 API does: one function per operation, served by both edges.
 // Does not own transport, input parsing or authorisation: the edges parse, the broker decides.
 import { ServiceError, type ConnectionCheck, type ConsentSpec } from '@dromos/contract'
-import * as z from 'zod'
 import { readJsonObject, type BrokerAnswer } from './broker-answer.js'
 import type { BrokerClient } from './broker-client.js'
 import type { CallContext } from './caller.js'
@@ -9,6 +8,8 @@ import type { RequestConnectionInput } from './input.js'
 
 export type Consent = Readonly<{
   spec: ConsentSpec
+  /** The answer that holds it, as the broker worded it: a member that a newer broker adds reaches the caller. */
+  answer: BrokerAnswer
   /** True when the broker repeated its answer to an earlier call with the same idempotency key. */
   isReplay: boolean
 }>
@@ -51,7 +52,7 @@ export function createOperations(broker: BrokerClient) {
         repeat: 'once',
       })
       const isReplay = answer.headers['idempotent-replayed'] === 'true'
-      return { spec: parseAnswer(consentSchema, answer), isReplay }
+      return { spec: readConsent(answer), answer, isReplay }
     },
 
     /** Reads a connection's state; touches no credentials and counts as no token read. */
@@ -62,7 +63,7 @@ export function createOperations(broker: BrokerClient) {
         path: `/connections/${connectionId}/status`,
         repeat: 'safe',
       })
-      return toCheck(parseAnswer(statusSchema, answer))
+      return toCheck(readState(answer))
     },
 
     /** Current credentials (TokenPayload), as the broker worded them. `minTtl`: seconds they should still be good for. */
@@ -95,28 +96,33 @@ export function createOperations(broker: BrokerClient) {
   }
 }
 
-// Loose: a member that a newer broker adds reaches the caller.
-const consentSchema = z.looseObject({
-  authUrl: z.string(),
-  state: z.string(),
-  scopes: z.array(z.string()).nullable(),
-  provider_id: z.string(),
-  connection_id: z.string(),
-})
+const isText = (value: unknown): value is string => typeof value === 'string'
+const isTextOrNone = (value: unknown): value is string | null | undefined => isText(value) || value == null
+const isTextList = (value: unknown): value is string[] => Array.isArray(value) && value.every(isText)
 
-const statusSchema = z.object({ status: z.string(), reason: z.string().nullish(), detail: z.string().nullish() })
+const unknownShape = (): ServiceError =>
+  new ServiceError('broker_invalid_response', 'the broker answered in a shape we do not know')
 
-function parseAnswer<Schema extends z.ZodType>(schema: Schema, answer: BrokerAnswer): z.infer<Schema> {
-  const parsed = schema.safeParse(readJsonObject(answer))
-  if (parsed.success) return parsed.data
-  throw new ServiceError('broker_invalid_response', 'the broker answered in a shape we do not know')
+function readConsent(answer: BrokerAnswer): ConsentSpec {
+  const { authUrl, state, scopes, provider_id, connection_id } = readJsonObject(answer)
+  if (!isText(authUrl) || !isText(state) || !isText(provider_id) || !isText(connection_id)) throw unknownShape()
+  if (scopes !== null && !isTextList(scopes)) throw unknownShape()
+  return { authUrl, state, scopes, provider_id, connection_id }
+}
+
+type State = { status: string; reason: string | null | undefined; detail: string | null | undefined }
+
+function readState(answer: BrokerAnswer): State {
+  const { status, reason, detail } = readJsonObject(answer)
+  if (!isText(status) || !isTextOrNone(reason) || !isTextOrNone(detail)) throw unknownShape()
+  return { status, reason, detail }
 }
 
 /**
  * v1 clients poll until `active` or `failed` and know no other word. So pending stays `pending`, and every state that
  * waiting cannot mend is `failed`, with the broker's own word, its reason and what to do in `detail`.
  */
-function toCheck({ status, reason, detail }: z.infer<typeof statusSchema>): ConnectionCheck {
+function toCheck({ status, reason, detail }: State): ConnectionCheck {
   if (status === 'active') return { status: 'active' }
   if (status === 'pending')
     return { status: 'pending', detail: detail || 'the person has not finished the consent yet' }

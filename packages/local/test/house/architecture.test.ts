@@ -21,7 +21,7 @@ const rooms: readonly Room[] = [
   { folder: 'services/broker/src/postgres', may: ['./', 'node:', '@dromos/contract', '@dromos/runtime', 'knex', 'pg', 'zod', 'services/broker/src/domain', 'services/broker/src/flows/ports'] },
   { folder: 'services/broker/src/oauth', may: ['./', 'node:', '@dromos/contract', '@dromos/runtime', 'openid-client', 'jose', 'undici', 'ipaddr.js', 'zod', 'services/broker/src/domain', 'services/broker/src/flows/ports'] },
   { folder: 'services/broker/src/http', may: ['./', 'node:', '@dromos/contract', '@dromos/runtime', 'express', 'cookie', 'zod', 'services/broker/src/domain', 'services/broker/src/flows', 'services/broker/src/config.ts', 'services/broker/src/reporting.ts'] },
-  { folder: 'services/gateway/src/http', may: ['./', 'node:', '@dromos/contract', '@dromos/runtime', 'express', 'zod', 'services/gateway/src'] },
+  { folder: 'services/gateway/src/http', may: ['./', 'node:', '@dromos/contract', '@dromos/runtime', 'express', 'services/gateway/src'] },
   { folder: 'services/gateway/src/grpc', may: ['./', 'node:', '@dromos/contract', '@dromos/runtime', '@grpc/', 'grpc-health-check', 'services/gateway/src'] },
 ] // prettier-ignore
 
