@@ -37,7 +37,7 @@ export async function bundleService(service) {
     sourcemap: true,
     sourcesContent: false,
     banner: { js: banner },
-    plugins: [keepPlaces(outfile), leaveAbsent, partOfUndici],
+    plugins: [keepPlaces(outfile), leaveAbsent, takeParts, takeOneAjv, onlyOurTypes],
     logLevel: 'warning',
   })
   // Made aside and moved: a start at this moment finds the former bundle or the new one, never half of it.
@@ -90,10 +90,55 @@ const leaveAbsent = {
   },
 }
 
-const partOfUndici = {
-  name: 'part-of-undici',
+const inPlaceOf = (file) => ({ path: fileURLToPath(new URL(file, import.meta.url)) })
+
+/**
+ * What stands in the place of something that a package loads: the part of it that we use. `from` is the package that asks, where it
+ * matters. Express loads its body parsers and a parser of nested queries (runtime's read-body.ts and `query parser: simple` do
+ * without), knex its dialects.
+ */
+const parts = [
+  { asked: /^undici$/, part: 'undici.js' },
+  { asked: /^@grpc\/grpc-js$/, part: 'grpc-server.js' },
+  { asked: /^\.\/client$/, from: join('@grpc', 'grpc-js'), part: 'grpc-client.js' },
+  { asked: /^(body-parser|qs)$/, from: 'express', part: 'nothing.js' },
+  {
+    asked: /^\.\/(better-)?(sqlite3|cockroachdb|mssql|mysql2?|mariadb|oracle(db)?|pgnative|redshift)$/,
+    from: join('knex', 'lib', 'dialects', 'index.js'),
+    part: 'nothing.js',
+  },
+]
+
+const takeParts = {
+  name: 'take-parts',
   setup({ onResolve }) {
-    onResolve({ filter: /^undici$/ }, () => ({ path: fileURLToPath(new URL('undici.js', import.meta.url)) }))
+    for (const { asked, from, part } of parts)
+      onResolve({ filter: asked }, ({ importer }) =>
+        from === undefined || importer.includes(join(sep, 'node_modules', from)) ? inPlaceOf(part) : undefined,
+      )
+  },
+}
+
+/** npm keeps the same version of ajv twice, one of them for ajv-formats alone. */
+const takeOneAjv = {
+  name: 'take-one-ajv',
+  setup({ onResolve, resolve }) {
+    onResolve({ filter: /^ajv(\/|$)/ }, ({ path, importer, kind }) => {
+      if (!importer.includes(join(sep, 'ajv-formats'))) return undefined
+      return resolve(path, { kind, resolveDir: join(root, 'services', 'broker') })
+    })
+  },
+}
+
+/** Express knows 2,500 media types of files. We send text and JSON, and need their charset. */
+const onlyOurTypes = {
+  name: 'only-our-types',
+  setup({ onLoad }) {
+    onLoad({ filter: /[\\/]mime-db[\\/]db\.json$/ }, ({ path }) => {
+      const all = Object.entries(JSON.parse(readFileSync(path, 'utf8')))
+      const ours = all.filter(([type]) => /^(text\/.*|application\/json)$/.test(type))
+      return { contents: JSON.stringify(Object.fromEntries(ours)), loader: 'json' }
+    })
   },
 }
 

@@ -23,6 +23,13 @@ test.each(['broker', 'gateway'] as const)('the %s in one file imports nothing bu
   expect(imported.filter((name) => !isBuiltin(name))).toEqual([])
 })
 
+test.each(['broker', 'gateway'] as const)('the %s in one file holds nothing that it only loads', (service) => {
+  const { sources } = JSON.parse(readFileSync(`${programOf(service)}.map`, 'utf8')) as { sources: string[] }
+  const unused = /\/(iconv-lite|body-parser|qs)\/|grpc-js\/.*load-balanc|dialects\/mysql|ajv-formats\/node_modules/
+  expect(sources.length).toBeGreaterThan(300)
+  expect(sources.filter((source) => unused.test(source))).toEqual([])
+})
+
 test('an error of a service in one file says the function, and the line of the source when asked for it', () => {
   expect(stackOfFailedStart([])).toMatch(/at startGateway \(file:.*\/services\/gateway\/dist\/bundle\.js:\d+/)
   expect(stackOfFailedStart(['--enable-source-maps'])).toMatch(
