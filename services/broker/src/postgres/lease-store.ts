@@ -101,6 +101,9 @@ const toWanted = ({ tenantId, connectionId }: ConnectionKey): Wanted => ({
   connection_id: connectionId,
 })
 
+/** No provider answers within this time: a look is in no hurry. */
+const looksEveryMs = 20
+
 type AcquiredColumns = { fence: string; fail_count: number; previous: AttemptState }
 
 export function createLeaseStore(
@@ -110,7 +113,7 @@ export function createLeaseStore(
 ): Pick<LeaseStore, 'owner' | 'view' | 'acquire' | 'capture' | 'settle' | 'release'> {
   const { pool, commitPool } = database
   // Readers that wait for another replica look again and again: those of a moment look together.
-  const view = prepareRead<LeaseColumns>(database, 'refresh_view', viewStatement)
+  const view = prepareRead<LeaseColumns>(database, 'refresh_view', viewStatement, looksEveryMs)
   const viewOwner = prepareStatement<LeaseColumns>(database, 'refresh_view_owner', viewOwnerStatement)
   const acquire = prepareWrite<AcquiredColumns>(database, 'refresh_acquire', acquireStatement, {
     on: pool,

@@ -12,12 +12,13 @@ const readsAtOnce = { atOnce: 2, mostItems: 200 }
  * reads; a single one waits for nobody. Statements are named, so that PostgreSQL plans them once per session, unless a
  * pooler stands between. `sql` takes the parts of the key as texts, $1 and so on, and answers one row or none. What a read
  * gets was true after it was asked for: it shares only statements that had not begun. Reads of the same key get the same
- * object, which nobody changes.
+ * object, which nobody changes. `everyMs`: from the beginning of one statement to that of the next.
  */
 export function prepareRead<Row extends QueryResultRow>(
   database: Database,
   name: string,
   sql: string,
+  everyMs = 0,
 ): (...keys: string[]) => Promise<Row | undefined> {
   const parts = [...new Set(sql.match(/\$\d/g))].sort()
   const statement = { name: database.preparedStatements ? name : undefined, text: together(sql, parts) }
@@ -37,7 +38,7 @@ export function prepareRead<Row extends QueryResultRow>(
     return batch.map((keys) => ({ row: found.get(nameOf(keys)) }))
   }
 
-  const read = shareStatements({ run: readTogether, ...readsAtOnce })
+  const read = shareStatements({ run: readTogether, ...readsAtOnce, everyMs })
   return async (...keys) => (await read(keys)).row
 }
 

@@ -26,6 +26,15 @@ test('reads of the same moment share a few statements, and each gets its own row
   expect(new Set(found.flatMap((row) => (row ? [`${row.pid} ${row.at}`] : []))).size).toBeLessThanOrEqual(10)
 })
 
+test('a read in no hurry leaves the last statement of its kind the time it was given', async () => {
+  const everyMs = 100
+  const read = prepareRead<Thing>(stores.database, 'unhurried', sql, everyMs)
+  const startedAtMs = performance.now()
+  await read('a', '1')
+  expect(await Promise.all([read('a', '2'), read('b', '3')])).toMatchObject([{ n: 2 }, { n: 3 }])
+  expect(performance.now() - startedAtMs).toBeGreaterThanOrEqual(everyMs - 2) // a timer may be early by a little
+})
+
 test('a failure reaches everybody who shared the statement, and nobody after them', async () => {
   const read = prepareRead<Thing>(stores.database, 'failing', sql.replace('things', 'later'))
   const early = await Promise.allSettled([read('a', '1'), read('a', '2')])
