@@ -32,11 +32,10 @@ const leaseColumns = `${viewColumns}, c.provider_id, c.version, c.fence, c.expir
   coalesce(c.lease_until > now(), false) as is_leased,
   greatest(coalesce(extract(epoch from c.backoff_until - now()) * 1000, 0), 0)::float8 as backoff_ms,
   c.account_issuer, c.account_subject, c.variables, c.granted_to_client_id, c.granted_at_origin,
-  ${revisionOfProvider} as provider_revision`
+  (select ${revisionOfProvider} from provider_profiles p where p.id = c.provider_id) as provider_revision`
 
 export const viewStatement = `select ${leaseColumns}, null::float8 as owner_gone_ms
-  from connections c join provider_profiles p on p.id = c.provider_id
-  where c.tenant_id = $1 and c.id = $2`
+  from connections c where c.tenant_id = $1 and c.id = $2`
 
 /**
  * The same, and a look at whether the owner's liveness lock is free. It is only telling while PostgreSQL has not restarted
@@ -59,7 +58,7 @@ export const viewOwnerStatement = `
   select ${leaseColumns},
     case when probe.is_free
       then greatest(extract(epoch from now() - coalesce(probe.suspect_since, now())) * 1000, 0)::float8 end as owner_gone_ms
-  from connections c join provider_profiles p on p.id = c.provider_id left join probe on probe.id = c.id
+  from connections c left join probe on probe.id = c.id
   where c.tenant_id = :tenantId and c.id = :connectionId`
 
 export const toLeaseRow = (row: LeaseColumns): LeaseRow => ({
