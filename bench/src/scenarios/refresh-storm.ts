@@ -3,7 +3,7 @@ import type { Scenario } from '../scenario.js'
 
 // The proof R1 of docs/reliability.md with tighter limits and, like every scenario here, with processes that have warmed up: it
 // goes through the brokers, each a process, and the provider's journal counts.
-const proof = storm('P5', { p99Ms: 300, seconds: 60, warmUp: 1_500 })
+const proof = storm('P5', { p99Ms: 300, seconds: 60, warmUp: 3_000 })
 
 export const refreshStorm: Scenario = {
   id: 'P5',

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import { Pool } from 'undici'
+import { openLines } from './http-lines.js'
 import { readToken, type ReadOutcome } from './read-token.js'
 import { createTally, type Tally, type TallyReport } from './tally.js'
 
@@ -29,7 +29,7 @@ export type Readers = {
 }
 
 export function startReaders(plan: ReadPlan): Readers {
-  const pools = plan.brokers.map((origin) => new Pool(origin, { connections: plan.readers, pipelining: 1 }))
+  const lines = plan.brokers.map((origin) => openLines(origin, { 'x-api-key': plan.apiKey }, plan.requestTimeoutMs))
   const tally = createTally()
   const newest = new Map<string, number>()
   let next = 0
@@ -44,13 +44,13 @@ export function startReaders(plan: ReadPlan): Readers {
     for (let turn = reader, target = take(); target !== undefined; turn++, target = take()) {
       const seenBefore = newest.get(target.id) ?? 0
       const startedAtMs = performance.now()
-      const outcome = await readToken({ ...plan, pools, firstBroker: turn, onRetry: tally.retried }, target.id)
+      const outcome = await readToken({ ...plan, lines, firstBroker: turn, onRetry: tally.retried }, target.id)
       tally.add(performance.now() - startedAtMs, judge(target, outcome, seenBefore, newest))
       if (plan.pauseMs !== undefined) await pause(plan.pauseMs)
     }
   }
-  const finished = Promise.all(Array.from({ length: plan.readers }, (_, reader) => work(reader))).then(async () => {
-    await Promise.all(pools.map((pool) => pool.destroy()))
+  const finished = Promise.all(Array.from({ length: plan.readers }, (_, reader) => work(reader))).then(() => {
+    lines.forEach((each) => each.close())
     return tally.report()
   })
   return {

@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises'
-import type { Pool } from 'undici'
+import type { Lines } from './http-lines.js'
 
 // Owns one read as a careful client makes it: it waits when it is asked to, and asks another replica when one is away.
 
@@ -10,10 +10,9 @@ export type ReadOutcome =
   | { kind: 'failed'; why: string }
 
 export type ReadOptions = {
-  pools: readonly Pool[]
+  /** To each broker. */
+  lines: readonly Lines[]
   firstBroker: number
-  apiKey: string
-  requestTimeoutMs: number
   patienceMs: number
   onRetry(why: string): void
 }
@@ -26,9 +25,9 @@ export async function readToken(options: ReadOptions, connectionId: string): Pro
   const giveUpAtMs = performance.now() + options.patienceMs
   let lastWhy = 'never answered'
   for (let turn = options.firstBroker; performance.now() < giveUpAtMs; turn++) {
-    const pool = options.pools[turn % options.pools.length]
-    if (pool === undefined) break
-    const attempt = await ask(pool, options, connectionId)
+    const lines = options.lines[turn % options.lines.length]
+    if (lines === undefined) break
+    const attempt = await ask(lines, connectionId)
     if (attempt.kind !== 'retry') return attempt
     lastWhy = attempt.why
     options.onRetry(attempt.why)
@@ -37,16 +36,10 @@ export async function readToken(options: ReadOptions, connectionId: string): Pro
   return { kind: 'failed', why: lastWhy }
 }
 
-async function ask(pool: Pool, options: ReadOptions, connectionId: string): Promise<Attempt> {
+async function ask(lines: Lines, connectionId: string): Promise<Attempt> {
   try {
-    const { statusCode, headers, body } = await pool.request({
-      method: 'GET',
-      path: `/connections/${connectionId}/token`,
-      headers: { 'x-api-key': options.apiKey },
-      headersTimeout: options.requestTimeoutMs,
-      bodyTimeout: options.requestTimeoutMs,
-    })
-    return interpret(statusCode, Number(headers['retry-after'] ?? 0), fieldsOf(await body.json()))
+    const { status, retryAfterSeconds, body } = await lines.get(`/connections/${connectionId}/token`)
+    return interpret(status, retryAfterSeconds, fieldsOf(JSON.parse(body)))
   } catch (error) {
     // The request was not answered. A read may be repeated (RFC 9110 section 9.2.2), elsewhere if need be.
     return { kind: 'retry', why: codeOf(error), afterMs: reconnectPauseMs }

@@ -90,7 +90,7 @@ test('a parameter that PostgreSQL refuses is an error of its statement alone', a
 })
 
 test('a value that cannot be read is an error of its statement, not of the process', async () => {
-  const pointType = 600
+  const pointType: number = 600 // no member of the types' enumeration
   const parsePoint: (text: string) => unknown = pg.types.getTypeParser(pointType)
   pg.types.setTypeParser(pointType, () => {
     throw new Error('no point')
