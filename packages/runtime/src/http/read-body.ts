@@ -41,13 +41,16 @@ function collect(request: Request, response: Response): Promise<Buffer> {
       request.off('data', take) // the rest is dropped as it comes, until the answer ends the connection
       reject(tooLarge(response))
     }
+    const isOver = () => new ServiceError('request_cancelled', 'the request ended early')
+    // Its caller may have gone while others looked at the head: then no further event comes.
+    if (request.destroyed && !request.readableEnded) return reject(isOver())
     request.on('data', take)
     request.once('end', () => {
       const [first] = chunks
       resolve(chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks, length))
     })
     request.once('close', () => {
-      if (!request.readableEnded) reject(new ServiceError('request_cancelled', 'the request ended early'))
+      if (!request.readableEnded) reject(isOver())
     })
   })
 }

@@ -1,6 +1,6 @@
 import { httpLimits } from '@dromos/contract'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
-import express, { type ErrorRequestHandler } from 'express'
+import express, { type ErrorRequestHandler, type RequestHandler } from 'express'
 import { pino } from 'pino'
 import {
   answerErrors,
@@ -22,6 +22,8 @@ beforeAll(async () => {
   const app = express()
   app.use(logRequests(pino({}, { write: (line) => lines.push(line) }), () => undefined))
   app.post('/json', readJson, (request, response) => void response.json({ got: request.body as unknown }))
+  const waitUntilGone: RequestHandler = (request, _response, next) => void request.once('close', () => next())
+  app.post('/late', waitUntilGone, readJson, (_request, response) => void response.end())
   app.post('/form', readForm(3), (request, response) => void response.json({ got: request.body as unknown }))
   app.post('/bytes', readBytes, (request, response) => {
     const body: unknown = request.body
@@ -103,12 +105,15 @@ test('a body in chunks is refused as soon as it is too large, and its connection
   expect([statusesIn(received), /^connection: close/im.test(received)]).toEqual([[413], true])
 })
 
-test('a request that ends within its body is over: nothing waits for it, and it is noted as cancelled', async () => {
-  const [before, refused] = [lines.length, refusals.length]
-  await exchangeBytes(server.port, 'POST /json HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{', 100)
-  for (let turn = 0; turn < 1_000 && refusals.length === refused; turn++) await nextTurn()
-  expect(lines.slice(before).map((line): unknown => JSON.parse(line))).toMatchObject([
-    { route: '/json', status: 499, reason: 'request_cancelled' },
-  ])
-  expect(refusals.slice(refused)).toMatchObject([{ reason: 'request_cancelled' }])
-})
+test.each(['/json', '/late'])(
+  'a request to %s that ends within its body is over, and noted as cancelled',
+  async (route) => {
+    const [before, refused] = [lines.length, refusals.length]
+    await exchangeBytes(server.port, `POST ${route} HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\n{`, 100)
+    for (let turn = 0; turn < 1_000 && refusals.length === refused; turn++) await nextTurn()
+    expect(lines.slice(before).map((line): unknown => JSON.parse(line))).toMatchObject([
+      { route, status: 499, reason: 'request_cancelled' },
+    ])
+    expect(refusals.slice(refused)).toMatchObject([{ reason: 'request_cancelled' }])
+  },
+)
