@@ -26,7 +26,8 @@ type CompletePorts = Pick<
 >
 
 /**
- * Phases 4 to 7: exchange the code once, store what came before judging it, verify, activate or hold. Answers what the browser takes to the application. Throws `ConsentFailure` for everything that ends the consent.
+ * Phases 4 to 7: exchange the code once, store what came before judging it, verify, activate or hold. Answers what the
+ * browser takes to the application. Throws `ConsentFailure` for everything that ends the consent.
  */
 export async function completeConsent(
   ports: CompletePorts,

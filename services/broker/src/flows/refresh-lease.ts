@@ -11,7 +11,7 @@ import { brokerEventOf, fenceOf, type OAuthClient, type RefreshAttempt, viewed }
 export async function viewRow(attempt: RefreshAttempt, looksAtOwner: boolean): Promise<RefreshEvent> {
   const row = await attempt.ports.leases.view(attempt.key, looksAtOwner)
   if (row === undefined) throw new ServiceError('connection_not_found', 'no such connection')
-  const isKnown = attempt.row?.version === row.version // so are its credentials: every new ones are a new version
+  const isKnown = attempt.row?.version === row.version // so are its credentials: what is stored anew has a new version
   // What an earlier lease of this attempt brought is over: it may have been overtaken.
   attempt.grant = attempt.orphan = attempt.stored = undefined
   attempt.row = row
