@@ -3,7 +3,7 @@
 import { ServiceError, type ErrorReason } from '@dromos/contract'
 import { Pool } from 'undici'
 import { acceptJson, type BrokerAnswer } from './broker-answer.js'
-import { createCut, type Cut, exchangeOnce } from './broker-exchange.js'
+import { Cut, exchangeOnce } from './broker-exchange.js'
 import type { CallContext } from './caller.js'
 import type { BrokerCallOutcome, Reporting } from './reporting.js'
 
@@ -13,7 +13,8 @@ export type BrokerRequest = Readonly<{
   method: 'GET' | 'POST' | 'PATCH' | 'DELETE'
   /** Path and query as they go on the wire, below BROKER_BASE_URL. */
   path: string
-  headers?: Readonly<Record<string, string>>
+  /** One that is undefined is left out. */
+  headers?: Readonly<Record<string, string | undefined>>
   body?: string | Buffer
   /** `once` for a call that changes something when repeated, whatever its method (a callback spends its code). */
   repeat: 'safe' | 'once'
@@ -65,8 +66,8 @@ export function createBrokerClient(settings: Settings, reporting: Reporting): Br
     const startedAtMs = performance.now()
     const observe = (outcome: BrokerCallOutcome): void =>
       reporting.brokerCalled(request.operation, outcome, (performance.now() - startedAtMs) / 1000)
-    const cut = createCut()
-    context.whenGone(cut.make)
+    const cut = new Cut()
+    context.whenGone((why) => cut.make(why))
     const deadline = setTimeout(cutLate, settings.brokerTimeoutMs, cut)
     try {
       const answer = await send(context, request, cut).catch((error: unknown) => {
@@ -88,7 +89,7 @@ export function createBrokerClient(settings: Settings, reporting: Reporting): Br
     exchange,
     call: async (context, request) => acceptJson(await exchange(context, request)),
     isReady: async () => {
-      const cut = createCut()
+      const cut = new Cut()
       const deadline = setTimeout(cutLate, readinessTimeoutMs, cut)
       const probe = async (path: string): Promise<number> => {
         const request = { operation: 'readiness', method: 'GET', path, repeat: 'safe' } as const
@@ -117,15 +118,18 @@ const anonymousProbe: CallContext = {
 function identityHeaders(
   { requestId, clientAddress, traceparent, userAgent, callerKey }: CallContext,
   ownKey: string | undefined,
-  more: BrokerRequest['headers'],
-): Record<string, string> {
-  const headers: Record<string, string> = { 'X-Request-Id': requestId }
-  if (clientAddress !== '') headers['X-Forwarded-For'] = clientAddress
-  if (traceparent !== undefined) headers.traceparent = traceparent
-  if (userAgent !== undefined) headers['User-Agent'] = userAgent
-  if (callerKey !== undefined) headers.Authorization = `Bearer ${callerKey}`
-  if (callerKey !== undefined && ownKey !== undefined) headers['X-API-Key'] = ownKey
-  return more === undefined ? headers : { ...headers, ...more }
+  more: BrokerRequest['headers'] = {},
+): Record<string, string | undefined> {
+  const headers: Record<string, string | undefined> = {
+    'X-Request-Id': requestId,
+    'X-Forwarded-For': clientAddress === '' ? undefined : clientAddress,
+    'User-Agent': userAgent,
+    Authorization: callerKey === undefined ? undefined : `Bearer ${callerKey}`,
+    'X-API-Key': callerKey === undefined ? undefined : ownKey,
+    traceparent,
+  }
+  for (const [name, value] of Object.entries(more)) headers[name] = value
+  return headers
 }
 
 const cutLate = (cut: Cut): void =>

@@ -4,29 +4,20 @@ import type { Dispatcher, Pool } from 'undici'
 import type { BrokerAnswer } from './broker-answer.js'
 
 /** Ends whatever hangs on it, once, with a reason; what is hung on it later ends at once. */
-export type Cut = {
-  readonly reason: Error | undefined
-  make(reason: Error): void
-  /** At most one act hangs on it at a time: the request that is under way. */
-  onMade(act: (reason: Error) => void): void
-}
+export class Cut {
+  reason: Error | undefined = undefined
+  #end: ((reason: Error) => void) | undefined = undefined
 
-export function createCut(): Cut {
-  let reason: Error | undefined
-  let end: ((reason: Error) => void) | undefined
-  return {
-    get reason() {
-      return reason
-    },
-    make(why) {
-      if (reason !== undefined) return
-      reason = why
-      end?.(why)
-    },
-    onMade(act) {
-      end = act
-      if (reason !== undefined) act(reason)
-    },
+  make(reason: Error): void {
+    if (this.reason !== undefined) return
+    this.reason = reason
+    this.#end?.(reason)
+  }
+
+  /** At most one act hangs on it at a time: the request that is under way. */
+  onMade(act: (reason: Error) => void): void {
+    this.#end = act
+    if (this.reason !== undefined) act(this.reason)
   }
 }
 
@@ -59,7 +50,7 @@ export function exchangeOnce(pool: Pool, request: Dispatcher.DispatchOptions, cu
         const [first] = chunks
         const body = chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks)
         if (head === undefined) reject(new Error('an answer without a head'))
-        else resolve({ ...head, body })
+        else resolve({ status: head.status, headers: head.headers, body })
       },
       onResponseError(_controller, error) {
         reject(error)

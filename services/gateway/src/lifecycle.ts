@@ -32,10 +32,7 @@ export function createLifecycle(broker: BrokerClient) {
       operation,
       method: 'POST',
       path: `/connections/${id}/${path}`,
-      headers: {
-        'Content-Type': 'application/json',
-        ...(idempotencyKey === undefined ? {} : { 'Idempotency-Key': idempotencyKey }),
-      },
+      headers: { 'Content-Type': 'application/json', 'Idempotency-Key': idempotencyKey },
       body: body ?? '{}',
       repeat: 'once',
     })

@@ -29,24 +29,19 @@ export function createOperations(broker: BrokerClient) {
       input: RequestConnectionInput,
       idempotencyKey: string | undefined,
     ): Promise<Consent> {
-      const provider =
-        'providerId' in input.provider
-          ? { provider_id: input.provider.providerId }
-          : { provider_name: input.provider.providerName }
+      const { provider } = input
       const answer = await broker.call(context, {
         operation: 'request_connection',
         method: 'POST',
         path: '/auth/consent-spec',
-        headers: {
-          'Content-Type': 'application/json',
-          ...(idempotencyKey === undefined ? {} : { 'Idempotency-Key': idempotencyKey }),
-        },
+        headers: { 'Content-Type': 'application/json', 'Idempotency-Key': idempotencyKey },
         body: JSON.stringify({
           workspace_id: input.userId,
-          ...provider,
+          provider_id: 'providerId' in provider ? provider.providerId : undefined,
+          provider_name: 'providerName' in provider ? provider.providerName : undefined,
           scopes: input.scopes,
           return_url: input.returnUrl,
-          ...(input.variables === undefined ? {} : { variables: input.variables }),
+          variables: input.variables,
           completion_challenge: input.completionChallenge,
         }),
         repeat: 'once',

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net'
 import { once } from 'node:events'
 import { afterAll, beforeAll, expect, test } from '@jest/globals'
 import { Pool } from 'undici'
-import { createCut, exchangeOnce } from '../src/broker-exchange.js'
+import { Cut, exchangeOnce } from '../src/broker-exchange.js'
 
 const seen: string[] = []
 const held: ServerResponse[] = []
@@ -23,11 +23,11 @@ afterAll(async () => {
   server.close()
 })
 
-const get = (path: string, cut = createCut()) => exchangeOnce(pool, { method: 'GET', path }, cut)
+const get = (path: string, cut = new Cut()) => exchangeOnce(pool, { method: 'GET', path }, cut)
 
 test('a request that waits for a connection is given up at once, and is never sent', async () => {
   const first = get('/held')
-  const cut = createCut()
+  const cut = new Cut()
   const waiting = get('/never', cut)
   const reason = new Error('the caller went away')
   cut.make(reason)
@@ -40,7 +40,7 @@ test('a request that waits for a connection is given up at once, and is never se
 })
 
 test('a request that was cut before it began rejects with the reason', async () => {
-  const cut = createCut()
+  const cut = new Cut()
   const reason = new Error('too late')
   cut.make(reason)
   cut.make(new Error('a second reason'))

@@ -61,7 +61,7 @@ function countInFlight(server: Server): () => number {
   let count = 0
   server.on('request', (_request, response) => {
     count += 1
-    response.once('close', () => (count -= 1))
+    response.on('close', () => (count -= 1))
   })
   return () => count
 }

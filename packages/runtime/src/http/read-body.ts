@@ -45,11 +45,11 @@ function collect(request: Request, response: Response): Promise<Buffer> {
     // Its caller may have gone while others looked at the head: then no further event comes.
     if (request.destroyed && !request.readableEnded) return reject(isOver())
     request.on('data', take)
-    request.once('end', () => {
+    request.on('end', () => {
       const [first] = chunks
       resolve(chunks.length === 1 && first !== undefined ? first : Buffer.concat(chunks, length))
     })
-    request.once('close', () => {
+    request.on('close', () => {
       if (!request.readableEnded) reject(isOver())
     })
   })

@@ -1,11 +1,11 @@
-import { randomBytes } from 'node:crypto'
+import { drawRandom } from './draw-random.js'
 
 const alphabet = '0123456789abcdefghjkmnpqrstvwxyz' // Crockford base32: no letter reads as another
 
 /** 160 random bits as 32 characters (ASVS 11.5.1: a UUID's 122 bits of a non-CSPRNG scheme do not qualify). */
 export function randomId(): string {
   let id = ''
-  for (const byte of randomBytes(32)) id += alphabet[byte & 31]
+  for (const byte of drawRandom(32)) id += alphabet[byte & 31]
   return id
 }
 

@@ -54,7 +54,6 @@ export async function openConsent(
   const returnUrl = checkReturnUrl(about.returnUrl, settings.returnUrlRules)
   const plan = await planConsent(ports, settings, provider, about)
   const request: NewAuthorizationRequest = {
-    ...plan,
     id: newAuthorizationRequestId(),
     key: about.key,
     workspaceId: about.workspaceId,
@@ -64,6 +63,11 @@ export async function openConsent(
     binding: settings.binding,
     returnUrl,
     completionChallenge: about.completionChallenge,
+    purpose: plan.purpose,
+    scopes: plan.scopes,
+    variables: plan.variables,
+    snapshot: plan.snapshot,
+    secrets: plan.secrets,
     lifetimeMs: stateLifetimeMs,
     openAtMost: settings.openConsentsPerTenant,
   }
@@ -122,8 +126,9 @@ async function planConsent(
   const variables = checkVariables(provider.urlVariables, about.variables)
   if (variables === undefined)
     return { purpose: 'authorization', scopes, variables: undefined, snapshot: undefined, secrets: undefined }
-  const prepared = await prepareAuthorization(ports, provider, { variables, scopes, redirectUri: settings.redirectUri })
-  return { purpose: 'authorization', scopes, variables, ...prepared }
+  const want = { variables, scopes, redirectUri: settings.redirectUri }
+  const { snapshot, secrets } = await prepareAuthorization(ports, provider, want)
+  return { purpose: 'authorization', scopes, variables, snapshot, secrets }
 }
 
 async function linkFor(

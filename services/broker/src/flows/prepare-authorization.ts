@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto'
 import { ServiceError } from '@dromos/contract'
 import type { FlowSecrets, FlowSnapshot } from '../domain/authorization-request.js'
 import { newDpopKey } from '../domain/dpop-key.js'
+import { drawRandom } from '../domain/draw-random.js'
 import type { Endpoints, OAuthProvider } from '../domain/provider.js'
 import { redirectUriOf } from '../domain/redirect-uri.js'
 import type { Ports } from './ports/ports.js'
@@ -51,4 +51,4 @@ function usesPar(provider: OAuthProvider, { par, demandsPar }: Endpoints): boole
   return provider.par !== 'off' && par !== undefined
 }
 
-const randomText = (): string => randomBytes(32).toString('base64url')
+const randomText = (): string => drawRandom(32).toString('base64url')

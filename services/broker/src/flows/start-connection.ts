@@ -40,11 +40,24 @@ export async function startConnection(
 ): Promise<ConsentSpec> {
   const provider = await resolveProvider(ports.providers, wish.provider)
   const key = { tenantId: caller.tenantId, connectionId: newConnectionId() }
-  const about = { ...wish, key, intent: 'connect', allowsAccountChange: false } as const
-  const opened = await openConsent(ports, settings, provider, about)
+  const opened = await openConsent(ports, settings, provider, {
+    key,
+    workspaceId: wish.workspaceId,
+    intent: 'connect',
+    allowsAccountChange: false,
+    completionChallenge: wish.completionChallenge,
+    scopes: wish.scopes,
+    variables: wish.variables,
+    returnUrl: wish.returnUrl,
+  })
   const { scopes, purpose } = opened.request
-  const connection = { key, workspaceId: wish.workspaceId, providerId: provider.identity.id }
-  const wanted = { ...connection, createdBy: caller.clientId, requestedScopes: scopes }
+  const wanted = {
+    key,
+    workspaceId: wish.workspaceId,
+    providerId: provider.identity.id,
+    createdBy: caller.clientId,
+    requestedScopes: scopes,
+  }
   const event: BrokerEvent = {
     type: 'connection.created',
     actor,

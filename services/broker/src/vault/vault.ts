@@ -1,7 +1,8 @@
 // Owns sealing and opening of secrets at rest, and the format of what is stored.
 // Does not own which fields are sealed (postgres/), where keys come from (config.ts) or the check at start (flows/).
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes, type KeyObject } from 'node:crypto'
+import { createCipheriv, createDecipheriv, createHmac, hkdfSync, type KeyObject } from 'node:crypto'
 import { ServiceError } from '@dromos/contract'
+import { drawRandom } from '../domain/draw-random.js'
 import type { SealContext, Vault } from '../flows/ports/vault.js'
 import { createKeyRing, keyIdLength, type EncryptionKeys, type RingKey } from './key-ring.js'
 
@@ -48,12 +49,13 @@ export const keyIdOf = (envelope: Buffer): string => envelope.subarray(1, 1 + ke
 const refusal = (): ServiceError => new ServiceError('integrity_error', 'stored ciphertext did not open')
 
 function sealWith(key: RingKey, plaintext: string, context: SealContext): Buffer {
-  const nonce = randomBytes(nonceLength)
+  const nonce = drawRandom(nonceLength)
   return withRecordKey(key.secret, context, (recordKey) => {
     const cipher = createCipheriv('aes-256-gcm', recordKey, nonce, { authTagLength: tagLength })
     cipher.setAAD(additionalData(key.id, context))
-    const body = Buffer.concat([cipher.update(plaintext, 'utf8'), cipher.final()])
-    return Buffer.concat([Buffer.of(formatVersion), key.id, nonce, body, cipher.getAuthTag()])
+    const body = cipher.update(plaintext, 'utf8')
+    const end = cipher.final()
+    return Buffer.concat([Buffer.of(formatVersion), key.id, nonce, body, end, cipher.getAuthTag()])
   })
 }
 

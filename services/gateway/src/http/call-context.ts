@@ -54,5 +54,5 @@ function whenGone(response: Response, act: (why: ServiceError) => void): void {
     if (!response.writableFinished) act(new ServiceError('request_cancelled', 'the caller went away'))
   }
   if (response.closed) look()
-  else response.once('close', look)
+  else response.on('close', look)
 }
