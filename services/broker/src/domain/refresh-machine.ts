@@ -16,8 +16,8 @@ import type { RefusalClass } from './token-refusal.js'
 // Owns the order of one refresh as a pure function: step(state, event) → the next state and the one effect to perform.
 // Does not own time, sockets or rows: flows/refresh-effects.ts performs the effects and tells what happened.
 //
-// The rules it keeps: the lease with its fence is committed before the provider is called; an answer is captured before it
-// is judged; a dead grant is believed only after a second look; a doubtful call is repeated with the same refresh token.
+// The rules it keeps: the lease with its fence is committed before the provider is called; an answer is captured before anybody
+// is asked about it; a dead grant is believed only after a second look; a doubtful call is repeated with the same refresh token.
 
 type At =
   | { at: 'start' | 'viewing' | 'waiting' | 'yielding' | 'filing' }
@@ -28,7 +28,7 @@ type At =
   | { at: 'ended'; result: RefreshResult }
 
 /** `recovering`: judging what an earlier attempt had stored or filed, however long ago. */
-type Doing = 'seeking' | 'adopting' | 'recovering' | 'calling' | 'storing' | 'judging' | 'confirming'
+type Doing = 'seeking' | 'adopting' | 'recovering' | 'calling' | 'storing' | 'judging' | 'completing' | 'confirming'
 
 /** How the lease came free: it was, or it was taken over from an owner that seemed dead. */
 type Origin = 'nobody' | 'dead_owner'
@@ -61,8 +61,8 @@ export const startRefresh = (demand: Demand): RefreshState => ({
 export function step(state: RefreshState, event: RefreshEvent): Step {
   switch (state.at) {
     case 'start':
-      return look(state)
     case 'viewing':
+      if (event.type === 'started') return look(state)
       if (event.type === 'viewed') return decide({ ...state, policy: event.view.policy }, event.view)
       break
     case 'waiting':
@@ -86,10 +86,8 @@ export function step(state: RefreshState, event: RefreshEvent): Step {
     case 'releasing':
       return end(state, state.result)
     case 'yielding':
-      if (event.type === 'released') return look(state)
-      break
     case 'filing':
-      if (event.type === 'filed') return look(state)
+      if (event.type === 'released' || event.type === 'filed') return look(state)
       break
     case 'ended':
       break
@@ -155,7 +153,10 @@ function hold(state: RefreshState & { at: 'holding' }, event: RefreshEvent): Ste
     case 'no_orphan':
       return state.doing === 'confirming' ? settleDead(state) : [{ ...state, doing: 'calling' }, { do: 'call' }]
     case 'answered':
-      return [{ ...state, doing: 'storing' }, { do: 'capture' }]
+      if (!event.isSound) return [{ ...state, doing: 'storing' }, { do: 'capture' }]
+      return [{ ...state, doing: 'completing' }, { do: 'complete', ...ending(state) }]
+    case 'settled':
+      return end(state, { kind: 'fresh' })
     case 'stored':
       return [{ ...state, doing: state.doing === 'adopting' ? 'recovering' : 'judging' }, { do: 'judge' }]
     case 'fenced': // somebody took over: what we received must still not be lost; an orphan is filed already
@@ -201,8 +202,10 @@ function settleDead(state: RefreshState & { at: 'holding' }): Step {
 
 const settle = (state: RefreshState & { at: 'holding' }, reason: ConnectionReason | undefined): Step => [
   { ...state, at: 'settling', reason, settles: state.doing === 'recovering' ? 'recovery' : 'answer' },
-  { do: 'settle', reason, attempt: state.leaves, backoffMs: stragglerMs(state) },
+  { do: 'settle', reason, ...ending(state) },
 ]
+
+const ending = (state: RefreshState & Holding) => ({ attempt: state.leaves, backoffMs: stragglerMs(state) })
 
 /**
  * Milliseconds for which no further refresh may begin: an earlier call in doubt can still reach the provider. Within the

@@ -34,6 +34,7 @@ export type Lease = { fence: number; previous: AttemptState; failCount: number }
 
 export type RefreshEvent =
   | { type: 'started' }
+  /** May be the first event: whoever wants a refresh has often just read the row. */
   | { type: 'viewed'; view: RefreshView }
   | { type: 'waited'; elapsedMs: number }
   | { type: 'granted'; lease: Lease }
@@ -41,7 +42,8 @@ export type RefreshEvent =
   /** An answer under an earlier fence that nobody stored. */
   | { type: 'orphan_found'; fence: number }
   | { type: 'no_orphan' }
-  | { type: 'answered' }
+  /** `isSound`: the answer alone tells that it may be served; nothing of it is left to be verified. */
+  | { type: 'answered'; isSound: boolean }
   | { type: 'declined'; refusal: RefusalClass; retryAfterMs: number | undefined }
   /** With `retryAfterMs` we held the call back ourselves: that is no failure of the connection. */
   | { type: 'not_sent'; retryAfterMs?: number }
@@ -61,6 +63,8 @@ export type RefreshEffect =
   | { do: 'seek_orphan' }
   | { do: 'call' }
   | { do: 'capture' }
+  /** Store the answer and end the attempt, in one step. */
+  | { do: 'complete'; attempt: 'idle' | 'in_doubt'; backoffMs: number }
   | { do: 'adopt_orphan' }
   | { do: 'file_orphan' }
   | { do: 'judge' }

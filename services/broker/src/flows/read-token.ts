@@ -1,7 +1,7 @@
 import { ServiceError, type TokenPayload } from '@dromos/contract'
 import type { Caller } from '../domain/caller.js'
 import { type ConnectionKey, refuseUnlessActive } from '../domain/connection.js'
-import { type Credentials, needsRefresh } from '../domain/credentials.js'
+import { type Credentials, needsRefresh, type OAuthCredentials } from '../domain/credentials.js'
 import type { Actor } from '../domain/events.js'
 import { isConnectionId } from '../domain/ids.js'
 import type { Demand } from '../domain/refresh-protocol.js'
@@ -9,6 +9,7 @@ import { toTokenPayload } from '../domain/token-payload.js'
 import type { CredentialsRow } from './ports/connections.js'
 import type { Ports } from './ports/ports.js'
 import { openCredentials } from './open-credentials.js'
+import type { SeenGrant } from './refresh-attempt.js'
 import type { Refresher } from './refresh-token.js'
 
 type ReadPorts = Pick<Ports, 'now' | 'connections' | 'vault' | 'report' | 'usage'> & { refresher: Refresher }
@@ -62,8 +63,11 @@ export async function refreshNow(
   if (held.type === 'static')
     throw new ServiceError('static_token', 'static credentials do not expire and cannot be refreshed')
   const demand: Demand = { kind: 'newer_than', version: options.ifVersion ?? row.version }
-  return payload(ports, caller, row, await ports.refresher.refresh(key, demand, actor))
+  return payload(ports, caller, row, await ports.refresher.refresh(key, demand, actor, seenGrant(row, held)))
 }
+
+const seenGrant = (row: CredentialsRow, credentials: OAuthCredentials): SeenGrant | undefined =>
+  row.leaseRow && { row: row.leaseRow, credentials }
 
 async function findActive(
   ports: ReadPorts,
@@ -101,13 +105,13 @@ async function refreshed(
   key: ConnectionKey,
   actor: Actor,
   row: CredentialsRow,
-  held: Credentials & { type: 'oauth2' },
+  held: OAuthCredentials,
   minTtlMs: number,
 ): Promise<{ credentials: Credentials; version: number }> {
   const canRefresh = held.refreshToken !== undefined || row.attempt === 'captured'
   if (!canRefresh) return { credentials: held, version: row.version } // served with `expired: true` once its time is over
   try {
-    return await ports.refresher.refresh(key, { kind: 'fresh', minTtlMs }, actor)
+    return await ports.refresher.refresh(key, { kind: 'fresh', minTtlMs }, actor, seenGrant(row, held))
   } catch (error) {
     // A provider that is unwell takes nothing away: the held token is served until its own end.
     const isTransient = error instanceof ServiceError && transient.has(error.reason)

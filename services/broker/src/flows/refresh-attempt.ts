@@ -39,11 +39,15 @@ export type RefreshAttempt = {
   lastError: string
 }
 
+/** The row as a caller has just read it, with its credentials opened. */
+export type SeenGrant = { row: LeaseRow; credentials: OAuthCredentials }
+
 export function createAttempt(
   ports: AttemptPorts,
   redirectUri: string,
   key: ConnectionKey,
   actor: Actor,
+  seen: SeenGrant | undefined,
 ): RefreshAttempt {
   return {
     ports,
@@ -51,9 +55,9 @@ export function createAttempt(
     redirectUri,
     actor,
     startedAtMs: performance.now(),
-    row: undefined,
+    row: seen?.row,
     client: undefined,
-    held: undefined,
+    held: seen?.credentials,
     askedAtMs: 0,
     lease: undefined,
     grant: undefined,
@@ -97,6 +101,11 @@ export const brokerEventOf = (
   connectionId: attempt.key.connectionId,
   data: { provider_id: viewed(attempt).row.providerId, ...data },
 })
+
+export const refreshedEvent = (attempt: RefreshAttempt, version: number): BrokerEvent => {
+  const durationMs = Math.round(performance.now() - attempt.startedAtMs)
+  return brokerEventOf(attempt, 'token_refreshed', { version, duration_ms: durationMs })
+}
 
 export const reportOf = (...event: Parameters<typeof brokerEventOf>): Promise<void> =>
   event[0].ports.report(brokerEventOf(...event))

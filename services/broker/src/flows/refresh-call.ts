@@ -5,6 +5,7 @@ import { classifyRefusal, type TokenCall, type TokenRefusal } from '../domain/to
 import { originsOf } from './granted-at.js'
 import type { Grant } from './ports/oauth.js'
 import { type RefreshAttempt, reportOf, viewed } from './refresh-attempt.js'
+import { isSound } from './refresh-judge.js'
 
 /** Presents the held refresh token once, at the place that issued it. */
 export async function callProvider(attempt: RefreshAttempt): Promise<RefreshEvent> {
@@ -40,7 +41,7 @@ async function eventOf(attempt: RefreshAttempt, result: TokenCall<Grant>): Promi
       const { accessToken, refreshToken } = result.answer.answer
       if (accessToken === undefined && refreshToken === undefined) return doubtful(attempt, 'empty_answer')
       attempt.grant = result.answer
-      return { type: 'answered' }
+      return { type: 'answered', isSound: isSound(attempt) }
     }
     case 'unsent':
       return notSent(attempt, result.why, result.retryAfterMs)

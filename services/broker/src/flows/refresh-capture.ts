@@ -1,24 +1,49 @@
 import { mergeAnswer, type OAuthCredentials } from '../domain/credentials.js'
-import type { RefreshEvent } from '../domain/refresh-protocol.js'
-import type { CapturedCredentials } from './ports/connections.js'
+import type { RefreshEffect, RefreshEvent } from '../domain/refresh-protocol.js'
+import type { CapturedCredentials } from './ports/refresh.js'
 import { planRefresh, scheduleFacts } from './plan-refresh.js'
-import { fenceOf, type RefreshAttempt, reportOf, viewed } from './refresh-attempt.js'
+import { fenceOf, type RefreshAttempt, refreshedEvent, reportOf, viewed } from './refresh-attempt.js'
 
 /** Stores what the provider answered, before anything of it is judged. */
-export const captureAnswer = (attempt: RefreshAttempt): Promise<RefreshEvent> => store(attempt, merged(attempt))
+export const captureAnswer = (attempt: RefreshAttempt): Promise<RefreshEvent> => store(attempt, mergedAnswer(attempt))
 
 async function store(attempt: RefreshAttempt, credentials: OAuthCredentials): Promise<RefreshEvent> {
-  const { row } = viewed(attempt)
-  const version = row.version + 1
-  const held = { fence: fenceOf(attempt), version: row.version }
-  const captured = {
-    ...sealed(attempt, credentials, 'credentials', version),
-    nextRefresh: { at: nextRefreshAt(attempt, credentials), schedule: row.schedule },
-  }
-  const outcome = await attempt.ports.leases.capture(attempt.key, held, captured)
-  if (outcome === 'stored') attempt.stored = { credentials, version }
+  const outcome = await attempt.ports.leases.capture(attempt.key, heldOf(attempt), captured(attempt, credentials))
+  if (outcome === 'stored') attempt.stored = { credentials, version: nextVersion(attempt) }
   return { type: outcome }
 }
+
+/** Stores an answer that leaves nothing to verify, and ends the attempt with it. Should the end be refused, the answer is kept. */
+export async function completeRefresh(
+  attempt: RefreshAttempt,
+  { attempt: state, backoffMs }: RefreshEffect & { do: 'complete' },
+): Promise<RefreshEvent> {
+  const credentials = mergedAnswer(attempt)
+  const event = refreshedEvent(attempt, nextVersion(attempt))
+  const ending = { attempt: state, backoffMs }
+  const answer = captured(attempt, credentials)
+  try {
+    const outcome = await attempt.ports.leases.complete(attempt.key, heldOf(attempt), answer, ending, event)
+    if (outcome === 'fenced') return { type: 'fenced' }
+  } catch {
+    return captureAnswer(attempt)
+  }
+  attempt.stored = { credentials, version: nextVersion(attempt) }
+  attempt.ports.announce(event)
+  return { type: 'settled' }
+}
+
+const nextVersion = (attempt: RefreshAttempt): number => viewed(attempt).row.version + 1
+
+const heldOf = (attempt: RefreshAttempt): { fence: number; version: number } => ({
+  fence: fenceOf(attempt),
+  version: viewed(attempt).row.version,
+})
+
+const captured = (attempt: RefreshAttempt, credentials: OAuthCredentials): CapturedCredentials => ({
+  ...sealed(attempt, credentials, 'credentials', nextVersion(attempt)),
+  nextRefresh: { at: nextRefreshAt(attempt, credentials), schedule: viewed(attempt).row.schedule },
+})
 
 function nextRefreshAt(attempt: RefreshAttempt, { refreshToken, expiresAtMs }: OAuthCredentials): Date | 'never' {
   if (refreshToken === undefined) return 'never'
@@ -29,7 +54,8 @@ function nextRefreshAt(attempt: RefreshAttempt, { refreshToken, expiresAtMs }: O
   return planRefresh(scheduleFacts(provider, row), now) ?? 'never'
 }
 
-function merged(attempt: RefreshAttempt): OAuthCredentials {
+/** What is held once the answer is stored. */
+export function mergedAnswer(attempt: RefreshAttempt): OAuthCredentials {
   const { row, held, provider } = viewed(attempt)
   const { grant } = attempt
   if (grant === undefined) throw new Error('refresh attempt: nothing was answered')
@@ -58,7 +84,7 @@ function sealed(
 /** Keeps an answer whose fence had moved on: whoever holds the connection now may need it. */
 export async function fileOrphan(attempt: RefreshAttempt): Promise<RefreshEvent> {
   const fence = fenceOf(attempt)
-  await attempt.ports.leases.fileOrphan(attempt.key, fence, sealed(attempt, merged(attempt), 'orphan', fence))
+  await attempt.ports.leases.fileOrphan(attempt.key, fence, sealed(attempt, mergedAnswer(attempt), 'orphan', fence))
   await reportOf(attempt, 'token_orphaned', { fence })
   return { type: 'filed' }
 }

@@ -1,7 +1,7 @@
 import type { RefreshEffect, RefreshEvent } from '../domain/refresh-protocol.js'
 import type { RefreshAttempt } from './refresh-attempt.js'
 import { callProvider } from './refresh-call.js'
-import { adoptOrphan, captureAnswer, fileOrphan, seekOrphan } from './refresh-capture.js'
+import { adoptOrphan, captureAnswer, completeRefresh, fileOrphan, seekOrphan } from './refresh-capture.js'
 import { judgeAnswer } from './refresh-judge.js'
 import { acquireLease, releaseLease, settleLease, viewRow } from './refresh-lease.js'
 
@@ -23,6 +23,8 @@ export async function perform(attempt: RefreshAttempt, effect: RefreshEffect): P
       return callProvider(attempt)
     case 'capture':
       return captureAnswer(attempt)
+    case 'complete':
+      return completeRefresh(attempt, effect)
     case 'adopt_orphan':
       return adoptOrphan(attempt)
     case 'file_orphan':

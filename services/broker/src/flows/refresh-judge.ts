@@ -3,15 +3,28 @@ import type { ConnectionReason } from '../domain/connection.js'
 import { isDowngraded, isHeaderSafe, type OAuthCredentials } from '../domain/credentials.js'
 import type { RefreshEvent } from '../domain/refresh-protocol.js'
 import { type RefreshAttempt, viewed } from './refresh-attempt.js'
+import { mergedAnswer } from './refresh-capture.js'
+
+/**
+ * True for an answer that can be stored and served in one step: its tokens are usable and nothing else has to be asked. One that is not
+ * is stored all the same, and judged afterwards.
+ */
+export function isSound(attempt: RefreshAttempt): boolean {
+  const hasIdentity = viewed(attempt).row.account !== undefined && attempt.grant?.answer.idToken !== undefined
+  return !hasIdentity && tokenFault(mergedAnswer(attempt)) === undefined
+}
 
 /** Judges what is stored but not served yet: can the token stand in a header, and does it belong to the same account? */
 export async function judgeAnswer(attempt: RefreshAttempt): Promise<RefreshEvent> {
   const { row, held } = viewed(attempt)
   attempt.stored ??= { credentials: held, version: row.version } // a predecessor stored it and died before judging
   const { credentials } = attempt.stored
-  if (!isHeaderSafe(credentials.accessToken)) return { type: 'judged', fault: 'token_unusable' }
-  if (isDowngraded(credentials)) return { type: 'judged', fault: 'dpop_downgrade' }
-  return { type: 'judged', fault: await identityFault(attempt, credentials) }
+  return { type: 'judged', fault: tokenFault(credentials) ?? (await identityFault(attempt, credentials)) }
+}
+
+function tokenFault(credentials: OAuthCredentials): ConnectionReason | undefined {
+  if (!isHeaderSafe(credentials.accessToken)) return 'token_unusable'
+  return isDowngraded(credentials) ? 'dpop_downgrade' : undefined
 }
 
 /**

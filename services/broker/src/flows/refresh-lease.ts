@@ -5,12 +5,24 @@ import type { BrokerEvent } from '../domain/events.js'
 import { type RefreshEffect, type RefreshEvent, refreshTimes } from '../domain/refresh-protocol.js'
 import { openCredentials } from './open-credentials.js'
 import type { LeaseRow } from './ports/refresh.js'
-import { brokerEventOf, fenceOf, type OAuthClient, type RefreshAttempt, viewed } from './refresh-attempt.js'
+import {
+  brokerEventOf,
+  fenceOf,
+  type OAuthClient,
+  type RefreshAttempt,
+  refreshedEvent,
+  viewed,
+} from './refresh-attempt.js'
 
 /** Reads the row afresh, from the primary. Throws `connection_not_found`, `provider_not_found`. */
 export async function viewRow(attempt: RefreshAttempt, looksAtOwner: boolean): Promise<RefreshEvent> {
   const row = await attempt.ports.leases.view(attempt.key, looksAtOwner)
   if (row === undefined) throw new ServiceError('connection_not_found', 'no such connection')
+  return takeIn(attempt, row)
+}
+
+/** What a row means for the attempt, whoever read it. Throws `provider_not_found`, `integrity_error`. */
+export async function takeIn(attempt: RefreshAttempt, row: LeaseRow): Promise<RefreshEvent> {
   const isKnown = attempt.row?.version === row.version // so are its credentials: what is stored anew has a new version
   // What an earlier lease of this attempt brought is over: it may have been overtaken.
   attempt.grant = attempt.orphan = attempt.stored = undefined
@@ -77,8 +89,7 @@ export async function settleLease(
 
 function settledEvent(attempt: RefreshAttempt, reason: ConnectionReason | undefined): BrokerEvent {
   if (reason !== undefined) return brokerEventOf(attempt, 'token_refresh_fatal', { reason, error: attempt.lastError })
-  const durationMs = Math.round(performance.now() - attempt.startedAtMs)
-  return brokerEventOf(attempt, 'token_refreshed', { version: attempt.stored?.version ?? 0, duration_ms: durationMs })
+  return refreshedEvent(attempt, attempt.stored?.version ?? 0)
 }
 
 export async function releaseLease(

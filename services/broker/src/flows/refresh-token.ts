@@ -3,10 +3,11 @@ import { type ConnectionKey, refuseUnlessActive } from '../domain/connection.js'
 import { needsRefresh } from '../domain/credentials.js'
 import type { Actor } from '../domain/events.js'
 import { startRefresh, step } from '../domain/refresh-machine.js'
-import { type Demand, type RefreshResult } from '../domain/refresh-protocol.js'
+import type { Demand, RefreshEvent, RefreshResult } from '../domain/refresh-protocol.js'
 import type { OpenedGrant } from './ports/refresh.js'
-import { type AttemptPorts, createAttempt, outcomeOf, type RefreshAttempt } from './refresh-attempt.js'
+import { type AttemptPorts, createAttempt, outcomeOf, type RefreshAttempt, type SeenGrant } from './refresh-attempt.js'
 import { perform } from './refresh-effects.js'
+import { takeIn } from './refresh-lease.js'
 
 // Owns who refreshes: one flight per connection in this process, and draining. The protocol of a refresh is
 // domain/refresh-machine.ts; its effects are performed by refresh-effects.ts.
@@ -14,11 +15,12 @@ import { perform } from './refresh-effects.js'
 export type Refresher = {
   /**
    * Credentials that meet the demand. Every caller of this process that asks for the same connection shares one flight; a
-   * caller that goes away does not stop it, because a half-finished refresh could lose a rotated token.
+   * caller that goes away does not stop it, because a half-finished refresh could lose a rotated token. With `seen` a flight
+   * begins without a look of its own: a row that has moved since refuses the lease, and then it looks.
    * Throws `attention_required`, `connection_not_active`, `no_refresh_token`, `provider_unavailable`,
    * `provider_rate_limited`, `provider_misconfigured`, `provider_bad_response`, `refresh_in_progress`, `shutting_down`.
    */
-  refresh(key: ConnectionKey, demand: Demand, actor: Actor): Promise<OpenedGrant>
+  refresh(key: ConnectionKey, demand: Demand, actor: Actor, seen?: SeenGrant): Promise<OpenedGrant>
   /** Takes no new flights and resolves when those in flight have ended. */
   drain(): Promise<void>
 }
@@ -27,22 +29,22 @@ export function createRefresher(ports: AttemptPorts, settings: { redirectUri: st
   const flights = new Map<string, Promise<OpenedGrant>>()
   let isDraining = false
 
-  const fly = (key: ConnectionKey, demand: Demand, actor: Actor): Promise<OpenedGrant> => {
+  const fly = (key: ConnectionKey, demand: Demand, actor: Actor, seen?: SeenGrant): Promise<OpenedGrant> => {
     const name = `${key.tenantId}/${key.connectionId}`
-    const flight = run(ports, settings, key, demand, actor).finally(() => flights.delete(name))
+    const attempt = createAttempt(ports, settings.redirectUri, key, actor, seen)
+    const flight = run(attempt, demand).finally(() => flights.delete(name))
     flights.set(name, flight)
     return flight
   }
 
   return {
-    async refresh(key, demand, actor) {
+    async refresh(key, demand, actor, seen) {
       if (isDraining)
         throw new ServiceError('shutting_down', 'this replica is shutting down: try again', { retryAfterSeconds: 1 })
       const current = flights.get(`${key.tenantId}/${key.connectionId}`)
-      if (current !== undefined) {
-        const shared = await current
-        if (isMet(demand, shared, ports.now().getTime())) return shared
-      }
+      if (current === undefined) return fly(key, demand, actor, seen)
+      const shared = await current
+      if (isMet(demand, shared, ports.now().getTime())) return shared
       return flights.get(`${key.tenantId}/${key.connectionId}`) ?? fly(key, demand, actor)
     },
     async drain() {
@@ -57,17 +59,11 @@ const isMet = (demand: Demand, grant: OpenedGrant, nowMs: number): boolean =>
     ? grant.version > demand.version
     : !needsRefresh(grant.credentials.expiresAtMs, nowMs, demand.minTtlMs)
 
-async function run(
-  ports: AttemptPorts,
-  settings: { redirectUri: string },
-  key: ConnectionKey,
-  demand: Demand,
-  actor: Actor,
-): Promise<OpenedGrant> {
-  const attempt = createAttempt(ports, settings.redirectUri, key, actor)
-  let [state, effect] = step(startRefresh(demand), { type: 'started' })
+async function run(attempt: RefreshAttempt, demand: Demand): Promise<OpenedGrant> {
+  const first: RefreshEvent = attempt.row === undefined ? { type: 'started' } : await takeIn(attempt, attempt.row)
+  let [state, effect] = step(startRefresh(demand), first)
   while (state.at !== 'ended') [state, effect] = step(state, await perform(attempt, effect))
-  return conclude(ports, key, attempt, state.result, actor)
+  return conclude(attempt, state.result)
 }
 
 const sentences: Partial<Record<ErrorReason, string>> = {
@@ -78,13 +74,8 @@ const sentences: Partial<Record<ErrorReason, string>> = {
   refresh_in_progress: 'another replica is still refreshing this connection: try again',
 }
 
-async function conclude(
-  ports: AttemptPorts,
-  key: ConnectionKey,
-  attempt: RefreshAttempt,
-  result: RefreshResult,
-  actor: Actor,
-): Promise<OpenedGrant> {
+async function conclude(attempt: RefreshAttempt, result: RefreshResult): Promise<OpenedGrant> {
+  const { ports, key, actor } = attempt
   switch (result.kind) {
     case 'fresh':
       return outcomeOf(attempt)

@@ -1,10 +1,10 @@
-import type { AttemptState } from '../domain/refresh-protocol.js'
 import type { ConnectionStore, CredentialsRow } from '../flows/ports/connections.js'
 import type { Vault } from '../flows/ports/vault.js'
 import { failConsent, prepareActivation, prepareTarget } from './activate-connection.js'
 import { listConnections, readDetails } from './connection-listing.js'
 import { createConnections } from './create-connections.js'
 import type { Database } from './database.js'
+import { type DueColumns, type HeldColumns, heldColumns, leaseColumnsWhenDue, toLeaseRow } from './lease-row.js'
 import { prepareRead } from './prepared-read.js'
 import { query } from './query.js'
 import { toView, type ViewColumns, viewColumns } from './view-columns.js'
@@ -18,20 +18,15 @@ const statusRead = `
   from connections c where c.tenant_id = $1 and c.id = $2`
 
 const credentialsRead = `
-  select ${viewColumns}, c.version, c.attempt_state, c.sealed_credentials,
-         c.provider_id, p.name as provider_name, p.strategy, p.deleted_at is not null as is_provider_deleted
-  from connections c join provider_profiles p on p.id = c.provider_id
+  select ${heldColumns}, p.name as provider_name, p.strategy, p.deleted_at is not null as is_provider_deleted, due.*
+  from connections c join provider_profiles p on p.id = c.provider_id ${leaseColumnsWhenDue}
   where c.tenant_id = $1 and c.id = $2`
 
-type ReadColumns = ViewColumns & {
-  version: string
-  attempt_state: AttemptState
-  sealed_credentials: Buffer | null
-  provider_id: string
+type ReadColumns = HeldColumns & {
   provider_name: string
   strategy: CredentialsRow['strategy']
   is_provider_deleted: boolean
-}
+} & (DueColumns | { is_leased: null })
 
 export function createConnectionStore(database: Database, vault: Vault, now: () => Date): ConnectionStore {
   const readStatus = prepareRead<ViewColumns & { is_reconnecting: boolean }>(database, 'connection_status', statusRead)
@@ -78,4 +73,5 @@ const toCredentialsRow = (row: ReadColumns): CredentialsRow => ({
   version: Number(row.version),
   attempt: row.attempt_state,
   sealedCredentials: row.sealed_credentials ?? undefined,
+  leaseRow: row.is_leased === null ? undefined : toLeaseRow(row),
 })

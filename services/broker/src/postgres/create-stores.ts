@@ -1,5 +1,6 @@
 import type { Ports } from '../flows/ports/ports.js'
 import type { Vault } from '../flows/ports/vault.js'
+import { createAnswerStore } from './answer-store.js'
 import { createAuditStore } from './audit-store.js'
 import { createAuthorizationRequestStore } from './authorization-request-store.js'
 import { createClientStore } from './client-store.js'
@@ -47,7 +48,11 @@ export function createStores(options: { database: Database; vault: Vault; now: (
     connections: createConnectionStore(database, vault, now),
     authorizationRequests: createAuthorizationRequestStore(database, vault),
     completions: createCompletionStore(database),
-    leases: { ...createLeaseStore(database, liveness, now), ...createOrphanStore(database) },
+    leases: {
+      ...createLeaseStore(database, liveness, now),
+      ...createAnswerStore(database, now),
+      ...createOrphanStore(database),
+    },
     revocations: createRevocationStore(database),
     rejectedGrants: createRejectedGrantStore(database),
     schedule: createScheduleStore(database),

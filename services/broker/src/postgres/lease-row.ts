@@ -7,14 +7,17 @@ import { toView, type ViewColumns, viewColumns } from './view-columns.js'
 /** So many failures in a row bring a doubtful call back at the end of its lease; after that it takes its turn like any other. */
 export const hurriedTries = 3
 
-export type LeaseColumns = ViewColumns & {
+export type HeldColumns = ViewColumns & {
   provider_id: string
-  provider_revision: string
   version: string
+  attempt_state: AttemptState
+  sealed_credentials: Buffer | null
+}
+
+export type DueColumns = {
+  provider_revision: string
   fence: string
   expires_at: Date | null
-  sealed_credentials: Buffer | null
-  attempt_state: AttemptState
   last_used_at: Date | null
   refresh_schedule: SchedulePolicy | null
   is_leased: boolean
@@ -27,14 +30,27 @@ export type LeaseColumns = ViewColumns & {
   granted_at_origin: string | null
 }
 
-const leaseColumns = `${viewColumns}, c.provider_id, c.version, c.fence, c.expires_at, c.sealed_credentials, c.attempt_state,
-  c.last_used_at, c.refresh_schedule,
+export type LeaseColumns = HeldColumns & DueColumns
+
+/** SQL of what the read of a token has of a `connections` row named `c`, and a refresh has too. */
+export const heldColumns = `${viewColumns}, c.provider_id, c.version, c.attempt_state, c.sealed_credentials`
+
+/** SQL of what a refresh has beyond that, given the provider's revision; `owner_gone_ms` comes extra. */
+const leaseColumns = (revision: string): string => `c.fence, c.expires_at, c.last_used_at, c.refresh_schedule,
   coalesce(c.lease_until > now(), false) as is_leased,
   greatest(coalesce(extract(epoch from c.backoff_until - now()) * 1000, 0), 0)::float8 as backoff_ms,
   c.account_issuer, c.account_subject, c.variables, c.granted_to_client_id, c.granted_at_origin,
-  (select ${revisionOfProvider} from provider_profiles p where p.id = c.provider_id) as provider_revision`
+  ${revision} as provider_revision`
 
-export const viewStatement = `select ${leaseColumns}, null::float8 as owner_gone_ms
+const ownRevision = `(select ${revisionOfProvider} from provider_profiles p where p.id = c.provider_id)`
+
+/** Beside rows named `c` and `p`. Most tokens live on for a while: their reads carry none of it. */
+export const leaseColumnsWhenDue = `
+  left join lateral (
+    select ${leaseColumns(revisionOfProvider)}, null::float8 as owner_gone_ms
+    where c.expires_at < now() + interval '2 minutes') due on true`
+
+export const viewStatement = `select ${heldColumns}, ${leaseColumns(ownRevision)}, null::float8 as owner_gone_ms
   from connections c where c.tenant_id = $1 and c.id = $2`
 
 /**
@@ -55,7 +71,7 @@ export const viewOwnerStatement = `
       and (c.suspect_since is null) = probe.is_free
     returning c.id
   )
-  select ${leaseColumns},
+  select ${heldColumns}, ${leaseColumns(ownRevision)},
     case when probe.is_free
       then greatest(extract(epoch from now() - coalesce(probe.suspect_since, now())) * 1000, 0)::float8 end as owner_gone_ms
   from connections c left join probe on probe.id = c.id

@@ -1,17 +1,15 @@
 import { type AttemptState, refreshTimes } from '../domain/refresh-protocol.js'
-import type { ConnectionKey } from '../domain/connection.js'
 import { toAuditEntry } from '../domain/events.js'
 import type { LeaseStore } from '../flows/ports/refresh.js'
 import { insertAuditRows, toAuditRow } from './audit-row.js'
-import { persist } from './commit-lane.js'
 import type { Database } from './database.js'
 import { hurriedTries, type LeaseColumns, toLeaseRow, viewOwnerStatement, viewStatement } from './lease-row.js'
+import { attemptEnded, leaseFreed, leaseSharing, toWanted } from './lease-writes.js'
 import type { Liveness } from './liveness.js'
 import { prepareStatement } from './prepare-statement.js'
-import { prepareWrite, toHex, type Wanted, wantedConnection, wantedRows } from './prepare-write.js'
+import { prepareWrite, toHex, wantedConnection, wantedRows } from './prepare-write.js'
 import { prepareRead } from './prepared-read.js'
 import { keyBindings } from './query.js'
-import { toDate } from './view-columns.js'
 
 // Every rule here stands on rows and the database's clock alone: the liveness lock only makes a takeover sooner.
 // Steps of several refreshes share a statement. Each keeps what it promises alone: its condition is judged under the lock of its
@@ -47,36 +45,10 @@ const acquireStatement = `
   from held where c.tenant_id = held.tenant_id and c.id = held.connection_id
   returning held.position, c.fence, c.fail_count, held.previous`
 
-// What was planned by a policy that is no longer the connection's is decided about anew.
-const captureStatement = `
-  with wanted as (
-    select w.* from ${wantedRows} as w (${wantedConnection}, fence bigint, version bigint, sealed bytea,
-      expires_at timestamptz, refresh_expires_at timestamptz, granted_scope text, schedule text, next_refresh_at timestamptz)
-  ), stored as (
-    update connections c
-    set sealed_credentials = w.sealed, version = c.version + 1, credentials_fence = c.fence, expires_at = w.expires_at,
-        refresh_expires_at = coalesce(w.refresh_expires_at, c.refresh_expires_at),
-        granted_scope = coalesce(w.granted_scope, c.granted_scope), last_refreshed_at = now(), attempt_state = 'captured',
-        next_refresh_at = case when c.refresh_schedule is not distinct from w.schedule then w.next_refresh_at end,
-        claimed_until = null, updated_at = now()
-    from wanted w
-    where c.tenant_id = w.tenant_id and c.id = w.connection_id and c.fence = w.fence and c.version = w.version
-      and c.status = 'active' -- a disconnect is final, whatever still comes in
-    returning w.position
-  )
-  select position from stored
-  union
-  -- our own earlier attempt, whose outcome we never heard: nobody else writes under this fence
-  select w.position from wanted w
-  join connections c on c.tenant_id = w.tenant_id and c.id = w.connection_id and c.fence = w.fence and c.version = w.version + 1`
-
-const leaseFreed = `lease_owner = null, lease_until = null, lease_incarnation = null, suspect_since = null`
-
 const settleStatement = `
   with settled as (
     update connections c
-    set ${leaseFreed}, attempt_state = w.attempt, attempt_started_at = null, attempt_fingerprint = null, fail_count = 0,
-        backoff_until = now() + make_interval(secs => nullif(w.backoff_seconds, 0)), last_error = null, updated_at = now(),
+    set ${attemptEnded}, updated_at = now(),
         reason = case when w.reason is not null and c.status = 'active' then w.reason else c.reason end,
         status = case when w.reason is not null and c.status = 'active' then 'attention' else c.status end
     from ${wantedRows} as w (${wantedConnection}, fence bigint, reason text, attempt text, backoff_seconds float8, audit jsonb)
@@ -93,14 +65,6 @@ const releaseStatement = `
       fail_count = fail_count + :failures, last_error = :error, updated_at = now()
   where tenant_id = :tenantId and id = :connectionId and fence = :fence`
 
-/** Under load each statement carries what came since the last one; alone nobody waits. Providers take much longer to answer. */
-const leaseSharing = { atOnce: 2, everyMs: 10 }
-
-const toWanted = ({ tenantId, connectionId }: ConnectionKey): Wanted => ({
-  tenant_id: tenantId,
-  connection_id: connectionId,
-})
-
 /** No provider answers within this time: a look is in no hurry. */
 const looksEveryMs = 20
 
@@ -110,8 +74,8 @@ export function createLeaseStore(
   database: Database,
   liveness: Liveness,
   now: () => Date,
-): Pick<LeaseStore, 'owner' | 'view' | 'acquire' | 'capture' | 'settle' | 'release'> {
-  const { pool, commitPool } = database
+): Pick<LeaseStore, 'owner' | 'view' | 'acquire' | 'settle' | 'release'> {
+  const { pool } = database
   // Readers that wait for another replica look again and again: those of a moment look together.
   const view = prepareRead<LeaseColumns>(database, 'refresh_view', viewStatement, looksEveryMs)
   const viewOwner = prepareStatement<LeaseColumns>(database, 'refresh_view_owner', viewOwnerStatement)
@@ -119,7 +83,6 @@ export function createLeaseStore(
     on: pool,
     ...leaseSharing,
   })
-  const capture = prepareWrite(database, 'refresh_capture', captureStatement, { on: commitPool, ...leaseSharing })
   const settle = prepareWrite(database, 'refresh_settle', settleStatement, { on: pool, ...leaseSharing })
   const release = prepareStatement(database, 'refresh_release', releaseStatement)
   return {
@@ -145,22 +108,6 @@ export function createLeaseStore(
       })
       return row && { fence: Number(row.fence), previous: row.previous, failCount: row.fail_count }
     },
-
-    capture: (key, { fence, version }, { sealed, expiresAtMs, refreshExpiresAtMs, grantedScope, nextRefresh }) =>
-      persist(database, Infinity, async () => {
-        const row = await capture({
-          ...toWanted(key),
-          fence,
-          version,
-          sealed: toHex(sealed),
-          expires_at: toDate(expiresAtMs),
-          refresh_expires_at: toDate(refreshExpiresAtMs),
-          granted_scope: grantedScope,
-          schedule: nextRefresh?.schedule,
-          next_refresh_at: nextRefresh?.at === 'never' ? 'infinity' : nextRefresh?.at,
-        })
-        return row === undefined ? 'fenced' : 'stored'
-      }),
 
     async settle(key, fence, { reason, attempt, backoffMs }, event) {
       const audit = [toAuditRow(toAuditEntry(event), now())]

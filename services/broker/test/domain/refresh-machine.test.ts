@@ -53,7 +53,7 @@ function play(events: RefreshEvent[], policy = strict, demand: Demand = { kind: 
 const happy: RefreshEvent[] = [
   viewed(),
   { type: 'granted', lease: lease() },
-  { type: 'answered' },
+  { type: 'answered', isSound: false },
   { type: 'stored' },
   { type: 'judged', fault: undefined },
   { type: 'settled' },
@@ -64,6 +64,47 @@ describe('the refresh machine', () => {
     const { effects, result } = play(happy)
     expect(effects).toEqual(['view', 'acquire', 'call', 'capture', 'judge', 'settle', 'nothing'])
     expect(result).toEqual({ kind: 'fresh' })
+  })
+
+  test('stores an answer that leaves nothing to verify and ends with it', () => {
+    const { effects, last, result } = play([
+      viewed(),
+      { type: 'granted', lease: lease() },
+      { type: 'answered', isSound: true },
+      { type: 'settled' },
+    ])
+    expect(effects).toEqual(['view', 'acquire', 'call', 'complete', 'nothing'])
+    expect(last).toEqual({ do: 'nothing' })
+    expect(result).toEqual({ kind: 'fresh' })
+  })
+
+  test('keeps such an answer too when somebody took over, or when only its end was refused', () => {
+    const answered: RefreshEvent[] = [
+      viewed(),
+      { type: 'granted', lease: lease() },
+      { type: 'answered', isSound: true },
+    ]
+    expect(play([...answered, { type: 'fenced' }]).last).toEqual({ do: 'file_orphan' })
+    expect(play([...answered, { type: 'stored' }]).last).toEqual({ do: 'judge' })
+  })
+
+  test('holds the next refresh back after a call in doubt, however this one ends', () => {
+    const { last } = play(
+      [
+        viewed({ attempt: 'in_doubt' }),
+        { type: 'granted', lease: lease('in_doubt') },
+        { type: 'no_orphan' },
+        { type: 'answered', isSound: true },
+      ],
+      grace,
+    )
+    expect(last).toEqual({ do: 'complete', attempt: 'idle', backoffMs: refreshTimes.settleMs })
+  })
+
+  test('begins with the row when somebody has just read it', () => {
+    const [state, effect] = step(startRefresh({ kind: 'fresh', minTtlMs: 30_000 }), viewed())
+    expect(effect).toEqual({ do: 'acquire', takesOver: false })
+    expect(step(state, { type: 'refused' })[1]).toEqual({ do: 'view', looksAtOwner: false })
   })
 
   test('asks for nothing when somebody else has refreshed already', () => {
@@ -146,7 +187,7 @@ describe('the refresh machine', () => {
     const { effects } = play([
       viewed(),
       { type: 'granted', lease: lease() },
-      { type: 'answered' },
+      { type: 'answered', isSound: false },
       { type: 'fenced' },
       { type: 'filed' },
     ])
@@ -234,7 +275,7 @@ describe('the refresh machine', () => {
         viewed(view),
         { type: 'granted', lease: lease(previous) },
         ...(previous === 'idle' ? [] : [{ type: 'no_orphan' } as const]),
-        { type: 'answered' },
+        { type: 'answered', isSound: false },
         { type: 'stored' },
         { type: 'judged', fault: undefined },
       ]

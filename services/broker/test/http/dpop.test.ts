@@ -134,9 +134,9 @@ describe('a bearer token where a bound one was asked for', () => {
     expect((await readTokenOf(op, connectionId)).body.code).toBe('connection_not_active')
   })
 
-  test('is never served after a refresh', async () => {
+  test.each([['openid'], ['profile']])('is never served after a refresh, scope %s', async (scope) => {
     const op = await binding()
-    const id = await connected(op)
+    const id = await connected(op, { scopes: [scope] })
     op.provider.turnOn('tok.token_type_dpop_downgrade')
     const refusal = { code: 'attention_required', connection_reason: 'dpop_downgrade' }
     expect((await refreshOf(op, id)).body).toMatchObject(refusal)

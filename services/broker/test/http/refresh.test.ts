@@ -47,15 +47,19 @@ describe('POST /connections/{id}/refresh', () => {
   })
 
   test('fifty parallel readers over two replicas make one call of a strict provider (fault 35)', async () => {
-    const id = await connected(broker)
     const other = await broker.replica()
-    broker.advance(3_600_000)
-    const answers = await Promise.all(
-      Array.from({ length: 50 }, (_, index) => readTokenOf(index % 2 === 0 ? broker : other, id)),
-    )
-    expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 50 }, () => 200))
-    expect(new Set(answers.map(({ body }) => body.access_token)).size).toBe(1)
-    expect(presented()).toHaveLength(1)
+    const rowSays = { nothing: '1 hour', ended: '-1 second' } // the second read brings what a refresh begins with
+    for (const [calls, endsIn] of Object.values(rowSays).entries()) {
+      const id = await connected(broker)
+      broker.advance(3_600_000)
+      await broker.query(`update connections set expires_at = now() + $2::interval where id = $1`, [id, endsIn])
+      const answers = await Promise.all(
+        Array.from({ length: 50 }, (_, index) => readTokenOf(index % 2 === 0 ? broker : other, id)),
+      )
+      expect(answers.map(({ status }) => status)).toEqual(Array.from({ length: 50 }, () => 200))
+      expect(new Set(answers.map(({ body }) => body.access_token)).size).toBe(1)
+      expect(presented()).toHaveLength(calls + 1)
+    }
     expect(broker.provider.oracle().reuseCount).toBe(0)
   })
 
@@ -97,6 +101,19 @@ describe('POST /connections/{id}/refresh', () => {
       status: 409,
       body: { detail: expect.stringContaining('request-connection') },
     })
+    expect(presented()).toHaveLength(1)
+  })
+
+  test('an answer is kept when the end of its refresh cannot be audited, and is judged without another call', async () => {
+    const id = await connected(broker, { scopes: ['profile'] })
+    const refuse = `alter table audit_events add constraint full_up check (event_type <> 'token_refreshed') not valid`
+    await broker.query(refuse)
+    expect((await refreshOf(broker, id)).status).toBeGreaterThanOrEqual(500)
+    const held = await broker.query(`select version, attempt_state from connections where id = $1`, [id])
+    expect(held).toEqual([{ version: '2', attempt_state: 'captured' }])
+    await broker.query('alter table audit_events drop constraint full_up')
+    await ageLease(id)
+    expect((await readTokenOf(broker, id)).body).toMatchObject({ token_version: 2 })
     expect(presented()).toHaveLength(1)
   })
 

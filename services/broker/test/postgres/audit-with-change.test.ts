@@ -59,6 +59,21 @@ const changes: Readonly<Record<string, () => Promise<Change>>> = {
     }
   },
 
+  async 'an answer that ends its refresh'() {
+    const key = await givenActive(stores)
+    const want = { version: 1, leaseMs: 15_000, takesOver: false, fingerprint: Buffer.alloc(32) }
+    const { fence = 0 } = (await stores.leases.acquire(key, want)) ?? {}
+    const ending = { attempt: 'idle', backoffMs: 0 } as const
+    return {
+      key,
+      make: async ([event], { isRefused }) => {
+        const held = { fence: isRefused ? fence + 1 : fence, version: 1 }
+        return (await stores.leases.complete(key, held, captured('next'), ending, givenOne(event))) === 'settled'
+      },
+      look: 'select version, attempt_state, sealed_credentials from connections where id = $1',
+    }
+  },
+
   async 'the end of a refresh'() {
     const key = await givenActive(stores)
     const want = { version: 1, leaseMs: 15_000, takesOver: false, fingerprint: Buffer.alloc(32) }

@@ -43,6 +43,24 @@ describe('a connection', () => {
     })
   })
 
+  test.each([
+    ['has ended', -1_000, true],
+    ['is about to end', 60_000, true],
+    ['lives on', 3_600_000, false],
+  ])('reads with what a refresh looks at first when its token %s', async (_, livesForMs, isDue) => {
+    const key = await givenActive(stores)
+    const expiresAt = new Date(Date.now() + livesForMs)
+    await stores.sql(
+      `update connections set expires_at = $2, attempt_state = 'in_doubt', fence = 7, account_issuer = 'https://op.example',
+         account_subject = 'alice', granted_to_client_id = 'us', lease_until = now() + interval '1 minute',
+         variables = '{"subdomain":"acme"}', refresh_schedule = 'keep_alive', last_used_at = now() where id = $1`,
+      [key.connectionId, expiresAt],
+    )
+    const row = await stores.connections.readCredentials(key)
+    expect(row?.leaseRow).toEqual(isDue ? await stores.leases.view(key, false) : undefined)
+    if (isDue) expect(row?.leaseRow).toMatchObject({ fence: 7, isLeased: true, expiresAtMs: expiresAt.getTime() })
+  })
+
   test('tells that its provider was deleted', async () => {
     const providerId = await givenProvider(stores)
     const key = await givenActive(stores, { providerId })

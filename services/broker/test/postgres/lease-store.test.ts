@@ -139,6 +139,8 @@ describe('giving the lease back', () => {
 
 describe('capture', () => {
   const held = { fence: 1, version: 1 }
+  const complete = (key: ConnectionKey, of: typeof held, text: string) =>
+    stores.leases.complete(key, of, captured(text), well, eventAbout(key, 'token_refreshed'))
 
   test('stores the answer as the next version, not yet judged', async () => {
     const key = await givenActive(stores)
@@ -172,6 +174,31 @@ describe('capture', () => {
     outcomes.push(await stores.leases.capture(key, held, captured('second')))
     expect(outcomes).toEqual(Array(6).fill('stored'))
     expect(await stores.leases.view(key, false)).toMatchObject({ version: 2 })
+  })
+
+  test('that ends the refresh is one step: a new version, judged, the lease free and the failures forgotten', async () => {
+    const key = await givenActive(stores)
+    await stores.sql('update connections set fail_count = 3 where id = $1', [key.connectionId])
+    await stores.leases.acquire(key, wish)
+    expect(await complete(key, held, 'second')).toBe('settled')
+    const sealedCredentials = captured('second').sealed
+    const ended = { version: 2, attempt: 'idle', isLeased: false, backoffMs: 0, sealedCredentials }
+    expect(await stores.leases.view(key, false)).toMatchObject(ended)
+    expect(await other.acquire(key, { ...wish, version: 2 })).toEqual({ fence: 2, previous: 'idle', failCount: 0 })
+  })
+
+  test('that ends the refresh under an old fence changes nothing, and repeated it ends it once', async () => {
+    const key = await givenActive(stores)
+    await stores.leases.acquire(key, wish)
+    const leased = await rowOf(key)
+    expect(await complete(key, { ...held, fence: 0 }, 'stale')).toBe('fenced')
+    expect(await rowOf(key)).toEqual(leased)
+    expect(await complete(key, held, 'second')).toBe('settled')
+    const ended = await rowOf(key)
+    expect(await complete(key, held, 'second')).toBe('settled')
+    expect(await rowOf(key)).toEqual(ended)
+    const audited = `select 1 from audit_events where connection_id = $1 and event_type = 'token_refreshed'`
+    expect(await stores.sql(audited, [key.connectionId])).toHaveLength(1)
   })
 
   test('settled, the lease is free and the failures are forgotten', async () => {

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, jest, test } from '@jest/globals'
+import type { ConnectionKey } from '../../src/domain/connection.js'
 import type { Stores } from '../../src/postgres/create-stores.js'
 import { eventually } from './eventually.js'
 import { captured, eventAbout, givenProvider, startStores, type TestStores } from './start-stores.js'
@@ -79,23 +80,38 @@ test.each([
   expect(entries).toBeLessThan(4_000)
 })
 
-test('a refresh writes the indexes of its connection once, when it is known when the next one is due', async () => {
+type Ended = (own: Stores, key: ConnectionKey, fence: number) => Promise<unknown>
+const next = { ...captured('2'), nextRefresh: { at: heldUntil, schedule: undefined } }
+const well = { attempt: 'idle', backoffMs: 0 } as const
+
+const endings: readonly { how: string; ended: Ended; updates: number }[] = [
+  {
+    how: 'with an answer that nobody has to judge',
+    ended: ({ leases }, key, fence) =>
+      leases.complete(key, { fence, version: 1 }, next, well, eventAbout(key, 'token_refreshed')),
+    updates: 3,
+  },
+  {
+    how: 'by a judge',
+    async ended({ leases }, key, fence) {
+      await leases.capture(key, { fence, version: 1 }, next)
+      await leases.settle(key, fence, { ...well, reason: undefined }, eventAbout(key, 'token_refreshed'))
+    },
+    updates: 4,
+  },
+]
+
+test.each(endings)('a refresh that ends $how writes the indexes of its connection once', async ({ ended, updates }) => {
   await given(1, '2026-01-01', await givenProvider(stores))
-  const { updates, withoutIndexes } = await counted<'updates' | 'withoutIndexes'>(
+  const counts = await counted<'updates' | 'withoutIndexes'>(
     `select n_tup_upd as updates, n_tup_hot_upd as "withoutIndexes" from pg_stat_user_tables where relname = 'connections'`,
     async (own) => {
       const [due] = await claim(own)
       if (due === undefined) throw new Error('nothing was due')
       const want = { version: 1, leaseMs: 15_000, takesOver: false, fingerprint: Buffer.alloc(32) }
       const { fence = 0 } = (await own.leases.acquire(due.key, want)) ?? {}
-      await own.leases.capture(
-        due.key,
-        { fence, version: 1 },
-        { ...captured('2'), nextRefresh: { at: heldUntil, schedule: undefined } },
-      )
-      const ending = { reason: undefined, attempt: 'idle', backoffMs: 0 } as const
-      await own.leases.settle(due.key, fence, ending, eventAbout(due.key, 'token_refreshed'))
+      await ended(own, due.key, fence)
     },
   )
-  expect({ updates, withoutIndexes }).toEqual({ updates: 4, withoutIndexes: 3 })
+  expect(counts).toEqual({ updates, withoutIndexes: updates - 1 })
 })

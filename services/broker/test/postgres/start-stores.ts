@@ -5,12 +5,8 @@ import type { ConnectionKey } from '../../src/domain/connection.js'
 import type { BrokerEvent, EventType } from '../../src/domain/events.js'
 import { newAuthorizationRequestId, newConnectionId } from '../../src/domain/ids.js'
 import { providerProfileSchema, type ProviderProfile } from '../../src/domain/provider-profile.js'
-import type {
-  Activation,
-  CapturedCredentials,
-  ConsentOf,
-  NewAuthorizationRequest,
-} from '../../src/flows/ports/connections.js'
+import type { Activation, ConsentOf, NewAuthorizationRequest } from '../../src/flows/ports/connections.js'
+import type { CapturedCredentials } from '../../src/flows/ports/refresh.js'
 import type { Vault } from '../../src/flows/ports/vault.js'
 import { createStores, type Stores } from '../../src/postgres/create-stores.js'
 import { type Database, type DatabaseOptions, openDatabase } from '../../src/postgres/database.js'

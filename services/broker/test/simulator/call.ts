@@ -1,3 +1,4 @@
+import { isHeaderSafe } from '../../src/domain/credentials.js'
 import type { TokenAnswer } from '../../src/domain/token-answer.js'
 import { classifyRefusal, type TokenCall, type TokenRefusal } from '../../src/domain/token-refusal.js'
 import { type RefreshEvent, refreshTimes } from '../../src/domain/refresh-protocol.js'
@@ -6,6 +7,7 @@ import { type Fault, places } from './faults.js'
 import type { AttemptRecord } from './journal.js'
 import type { Answer } from './provider-model.js'
 import { type Attempt, viewed } from './attempt.js'
+import { merged } from './storing.js'
 import type { Routine } from './world.js'
 
 // Owns one call of the token endpoint: src/flows/refresh-call.ts over src/oauth/outbound-call.ts, with its deadlines.
@@ -163,7 +165,10 @@ function eventOf(attempt: Attempt, call: TokenCall<TokenAnswer>): RefreshEvent {
   switch (call.kind) {
     case 'answer':
       attempt.grant = { answer: call.answer, receivedAtMs: world.nowMs + replica.skewMs }
-      return { type: 'answered' }
+      return {
+        type: 'answered',
+        isSound: !replica.cluster.verifiesIdentity && isHeaderSafe(merged(attempt).accessToken),
+      }
     case 'unsent':
       return { type: 'not_sent' }
     case 'in_doubt':

@@ -24,6 +24,8 @@ export type Cluster = {
   readonly world: World
   readonly protocol: Protocol
   readonly kind: ProviderKind
+  /** Each answer comes with an id_token, whose keys have to be asked for before it may be served. */
+  readonly verifiesIdentity: boolean
   readonly provider: ModelProvider
   /** The grant of the last consent that was swapped in. */
   grant: ModelGrant

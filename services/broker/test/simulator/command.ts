@@ -102,11 +102,11 @@ function playSeeds(count: number, fixed: Fixed, flags: readonly string[], print:
 function playAllSchedules(print: (line: string) => void): number {
   for (const provider of kindNames) {
     let count = 0
-    for (const { plan, violations } of playSchedules(provider)) {
+    for (const { seed, plan, violations } of playSchedules(provider)) {
       count++
       if (violations.length === 0) continue
       for (const { invariant, text } of violations) print(`${invariant} broken: ${text}`)
-      print(`again: ${replayCommand(1, { provider, plan, traffic: 'standard' })}`)
+      print(`again: ${replayCommand(seed, { provider, plan, traffic: 'standard' })}`)
       return 1
     }
     print(`${provider}: ${count} schedules of one and two faults, every invariant holds`)

@@ -81,6 +81,22 @@ export const defects: readonly Defect[] = [
     protocol: judgingFirst(),
   },
   {
+    title: 'the look at an answer that is to end its refresh with it',
+    breaks: 'I3',
+    protocol: {
+      ...protocol,
+      step: (state, event) => step(state, event.type === 'answered' ? { ...event, isSound: true } : event),
+    },
+  },
+  {
+    title: 'the fence at completing',
+    breaks: 'I3',
+    protocol: withStatements({
+      complete: (row, server, held, credentials, how) =>
+        statements.complete(row, server, { ...held, fence: row.fence }, credentials, how),
+    }),
+  },
+  {
     title: 'the second look before a dead grant is believed',
     breaks: 'I5',
     hunt: { provider: 'single_use', plan: parsePlan('capture.before#1:freeze,call.sent#2:processed_late') },

@@ -69,6 +69,7 @@ export const places = {
   ]),
   callProcessed: place('call.processed', ['answer_lost', 'answer_slow', 'server_error', 'token_unusable', 'no_access_token']), // prettier-ignore
   capture: statement('capture'),
+  complete: statement('complete'),
   adopt: statement('adopt'),
   mark: statement('mark'),
   file: statement('file'),

@@ -7,7 +7,7 @@ import { believesLockHeld, execute, ownerOf, pass, type Replica } from './cluste
 import { places } from './faults.js'
 import type { AttemptRecord } from './journal.js'
 import type { Row, Server } from './row-model.js'
-import { adoptOrphan, captureAnswer, fileOrphan, seekOrphan } from './storing.js'
+import { adoptOrphan, captureAnswer, completeRefresh, fileOrphan, seekOrphan } from './storing.js'
 import type { Routine } from './world.js'
 
 // Owns the simulated counterpart of src/flows/refresh-effects.ts and its neighbours, effect by effect; the machine and the
@@ -40,6 +40,8 @@ function* perform(attempt: Attempt, effect: RefreshEffect): Routine<RefreshEvent
       return yield* callProvider(attempt, recordOf(attempt))
     case 'capture':
       return yield* captureAnswer(attempt)
+    case 'complete':
+      return yield* completeRefresh(attempt, effect)
     case 'adopt_orphan':
       return yield* adoptOrphan(attempt)
     case 'file_orphan':

@@ -55,6 +55,8 @@ const credentials = (text: string): Row['credentials'] => ({
   extra: {},
 })
 
+const refreshed = (key: ConnectionKey) => eventAbout(key, 'token_refreshed')
+
 type Statement = { name: string; onModel(): unknown; onPostgres(): Promise<unknown> }
 
 /** A statement as any replica could send it, now or long after it had a reason to. */
@@ -88,9 +90,14 @@ function anyStatement(random: Random, pair: Pair, text: string): Statement {
       onModel: () => statements.capture(row, server, { fence, version }, credentials(text)),
       onPostgres: () => leases.capture(key, { fence, version }, captured(text)),
     },
+    complete: {
+      onModel: () => statements.complete(row, server, { fence, version }, credentials(text), { attempt, backoffMs }),
+      onPostgres: () =>
+        leases.complete(key, { fence, version }, captured(text), { attempt, backoffMs }, refreshed(key)),
+    },
     settle: {
       onModel: () => statements.settle(row, server, fence, ending),
-      onPostgres: () => leases.settle(key, fence, ending, eventAbout(key, 'token_refreshed')),
+      onPostgres: () => leases.settle(key, fence, ending, refreshed(key)),
     },
     release: {
       onModel: () => statements.release(row, server, fence, backoff),
@@ -116,7 +123,7 @@ function anyStatement(random: Random, pair: Pair, text: string): Statement {
       onPostgres: () => reconnect(key, { fence, version }, text),
     },
   }
-  const name = random.pick(['view', 'view', 'view', 'acquire', 'acquire', 'acquire', 'capture', 'settle', 'release', 'fileOrphan', 'findOrphan', 'markAdopted', 'activate']) // prettier-ignore
+  const name = random.pick(['view', 'view', 'view', 'acquire', 'acquire', 'acquire', 'capture', 'complete', 'settle', 'release', 'fileOrphan', 'findOrphan', 'markAdopted', 'activate']) // prettier-ignore
   const statement = all[name]
   if (statement === undefined) throw new Error(`no statement ${name}`)
   return { name, ...statement }

@@ -45,6 +45,14 @@ export type Statements = {
     held: { fence: number; version: number },
     credentials: OAuthCredentials,
   ): 'stored' | 'fenced'
+  /** `capture` and `settle` in one. */
+  complete(
+    row: Row,
+    server: Server,
+    held: { fence: number; version: number },
+    credentials: OAuthCredentials,
+    how: Omit<Settle, 'reason'>,
+  ): 'settled' | 'fenced'
   settle(row: Row, server: Server, fence: number, how: Settle): 'settled' | 'fenced'
   release(row: Row, server: Server, fence: number, how: Release): void
   fileOrphan(row: Row, server: Server, fence: number, credentials: OAuthCredentials): void
@@ -130,6 +138,12 @@ export const statements: Statements = {
     row.credentialsFence = row.fence
     row.attempt = 'captured'
     return 'stored'
+  },
+
+  complete(row, server, held, credentials, how) {
+    const isNew = row.version === held.version
+    if (statements.capture(row, server, held, credentials) === 'fenced') return 'fenced'
+    return isNew ? statements.settle(row, server, held.fence, { ...how, reason: undefined }) : 'settled'
   },
 
   settle(row, server, fence, { reason, attempt, backoffMs }) {

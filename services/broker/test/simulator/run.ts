@@ -56,6 +56,7 @@ function createCluster(scenario: Scenario, random: Random): Cluster {
     world,
     journal,
     kind,
+    verifiesIdentity: scenario.seed % 2 === 0,
     protocol: scenario.protocol,
     provider,
     grant,

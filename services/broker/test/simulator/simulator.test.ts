@@ -13,10 +13,10 @@ describe('a refresh under faults', () => {
     'survives every single and every double fault at a provider of the kind %s',
     (provider) => {
       let count = 0
-      for (const { plan, violations } of playSchedules(provider)) {
+      for (const { seed, plan, violations } of playSchedules(provider)) {
         count++
         if (violations.length > 0)
-          throw new Error(`${violations[0]?.text}\n${replayCommand(1, { provider, plan, traffic: 'standard' })}`)
+          throw new Error(`${violations[0]?.text}\n${replayCommand(seed, { provider, plan, traffic: 'standard' })}`)
       }
       expect(count).toBeGreaterThan(5_000)
     },

@@ -1,5 +1,5 @@
 import type { OAuthCredentials } from '../../src/domain/credentials.js'
-import type { RefreshEvent } from '../../src/domain/refresh-protocol.js'
+import type { RefreshEffect, RefreshEvent } from '../../src/domain/refresh-protocol.js'
 import { type Attempt, recordOf, viewed } from './attempt.js'
 import { DatabaseAway, execute } from './cluster.js'
 import { places, type StatementPlaces } from './faults.js'
@@ -12,7 +12,8 @@ import type { Routine } from './world.js'
 export const captureAnswer = (attempt: Attempt): Routine<RefreshEvent> =>
   store(attempt, places.capture, merged(attempt))
 
-function merged({ row, grant, replica }: Attempt): OAuthCredentials {
+/** What is held once the answer is stored. */
+export function merged({ row, grant, replica }: Attempt): OAuthCredentials {
   if (row === undefined || grant === undefined) throw new Error('simulated attempt: nothing was answered')
   const credentials = replica.cluster.protocol.merge(row.credentials, grant.answer, grant.receivedAtMs, undefined)
   return grant.answer.accessToken === undefined
@@ -39,6 +40,33 @@ function* store(attempt: Attempt, at: StatementPlaces, credentials: OAuthCredent
   world.note?.(`${replica.process.name} ${at.before.name.split('.')[0]} ${credentials.refreshToken}: ${outcome}`)
   if (outcome === 'fenced' && at === places.capture) record.fencedAtMs = world.nowMs
   if (outcome === 'stored') {
+    record.state = 'ended'
+    attempt.stored = { credentials, version }
+  }
+  return { type: outcome }
+}
+
+/** Stores an answer that leaves nothing to verify, and ends the attempt with it. */
+export function* completeRefresh(attempt: Attempt, effect: RefreshEffect & { do: 'complete' }): Routine<RefreshEvent> {
+  const { replica } = attempt
+  const row = viewed(attempt)
+  const { protocol, journal, world } = replica.cluster
+  const record = recordOf(attempt)
+  const credentials = merged(attempt)
+  const version = row.version + 1
+  const held = { fence: record.fence, version: row.version }
+  const outcome = yield* persist(attempt, places.complete, (stored, server) => {
+    const done = protocol.statements.complete(stored, server, held, credentials, effect)
+    if (done === 'settled' && record.storedAtMs === undefined) {
+      journal.stored.set(version, credentials.accessToken)
+      record.storedAtMs = server.nowMs
+      journal.judged.push({ atMs: world.nowMs, version })
+    }
+    return done
+  })
+  world.note?.(`${replica.process.name} completes with ${credentials.refreshToken}: ${outcome}`)
+  if (outcome === 'fenced') record.fencedAtMs = world.nowMs
+  else {
     record.state = 'ended'
     attempt.stored = { credentials, version }
   }

@@ -8,8 +8,8 @@ import type {
   ConnectionView,
 } from '../../domain/connection.js'
 import type { BrokerEvent } from '../../domain/events.js'
-import type { SchedulePolicy } from '../../domain/provider.js'
 import type { AttemptState } from '../../domain/refresh-protocol.js'
+import type { CapturedCredentials, LeaseRow } from './refresh.js'
 
 // What the flows require of whoever keeps connections and their consents.
 
@@ -47,6 +47,8 @@ export type CredentialsRow = ConnectionView & {
   version: number
   attempt: AttemptState
   sealedCredentials: Buffer | undefined
+  /** The same row as a refresh sees it, when the access token ends within two minutes or has ended. */
+  leaseRow: LeaseRow | undefined
 }
 
 export type ConnectionStore = {
@@ -107,15 +109,6 @@ export type ConnectionQuery = {
   /** Id of the last connection seen. */
   after: string | undefined
   limit: number
-}
-
-export type CapturedCredentials = {
-  sealed: Buffer
-  expiresAtMs: number | undefined
-  refreshExpiresAtMs?: number | undefined
-  /** When it is refreshed next, by the connection's own policy as it was read; absent = the scheduler decides later. */
-  nextRefresh?: { at: Date | 'never'; schedule: SchedulePolicy | undefined }
-  grantedScope: string | undefined
 }
 
 /** `sealed` is bound to the target's version plus one. */

@@ -3,7 +3,6 @@ import type { Credentials, OAuthCredentials } from '../../domain/credentials.js'
 import type { BrokerEvent } from '../../domain/events.js'
 import type { SchedulePolicy } from '../../domain/provider.js'
 import type { AttemptState, Lease } from '../../domain/refresh-protocol.js'
-import type { CapturedCredentials } from './connections.js'
 
 // What a refresh requires: the lease, the schedule, the sampling of uses.
 
@@ -28,6 +27,15 @@ export type LeaseRow = ConnectionView & {
   grantedAtOrigin: string | undefined
 }
 
+export type CapturedCredentials = {
+  sealed: Buffer
+  expiresAtMs: number | undefined
+  refreshExpiresAtMs?: number | undefined
+  /** When it is refreshed next, by the connection's own policy as it was read; absent = the scheduler decides later. */
+  nextRefresh?: { at: Date | 'never'; schedule: SchedulePolicy | undefined }
+  grantedScope: string | undefined
+}
+
 export type LeaseStore = {
   /** Identifies this process; its liveness lock is held under this number while the session lives. */
   owner: bigint
@@ -50,6 +58,14 @@ export type LeaseStore = {
     held: { fence: number; version: number },
     captured: CapturedCredentials,
   ): Promise<'stored' | 'fenced'>
+  /** `capture` and `settle` without a reason in one statement, for an answer of which nothing is left to be judged. As stubborn. */
+  complete(
+    key: ConnectionKey,
+    held: { fence: number; version: number },
+    captured: CapturedCredentials,
+    how: { attempt: 'idle' | 'in_doubt'; backoffMs: number },
+    event: BrokerEvent,
+  ): Promise<'settled' | 'fenced'>
   /**
    * Ends the attempt: lease free, failure count 0, no further lease for `backoffMs`, and with a reason status `attention`.
    * The attempt is left `in_doubt` when what was stored may have been outlived by a later call. The audit row of `event` is
