@@ -25,6 +25,9 @@ type CompletePorts = Pick<
   | 'announce'
 >
 
+/** What the claim brought: the secrets of the flow, and which provider it was by then. */
+export type Claimed = { secrets: FlowSecrets; providerRevision: string }
+
 /**
  * Phases 4 to 7: exchange the code once, store what came before judging it, verify, activate or hold. Answers what the
  * browser takes to the application. Throws `ConsentFailure` for everything that ends the consent.
@@ -32,11 +35,11 @@ type CompletePorts = Pick<
 export async function completeConsent(
   ports: CompletePorts,
   request: Recognised,
-  secrets: FlowSecrets,
+  { secrets, providerRevision }: Claimed,
   code: string,
   actor: Actor,
 ): Promise<Record<string, string>> {
-  const found = await ports.providers.find(request.providerId)
+  const found = await ports.providers.findRevision(request.providerId, providerRevision)
   const provider = found?.provider
   // A9: the endpoints are the snapshot's, so only a changed client makes the exchange pointless.
   if (found === undefined || provider?.kind !== 'oauth2' || provider.clientId !== request.snapshot.clientId)

@@ -1,11 +1,10 @@
 import { ServiceError } from '@dromos/contract'
-import type { FlowSecrets } from '../domain/authorization-request.js'
 import { isFromIssuer, reasonOfError } from '../domain/authorization-response.js'
 import type { ConnectionReason } from '../domain/connection.js'
 import type { Actor } from '../domain/events.js'
 import { isSameAddress } from '../domain/redirect-uri.js'
 import { checkReturnUrl, withResult } from '../domain/return-url.js'
-import { completeConsent } from './complete-consent.js'
+import { type Claimed, completeConsent } from './complete-consent.js'
 import { ConsentFailure } from './consent-failure.js'
 import type { Ports } from './ports/ports.js'
 import type { Revoker } from './revocation-worker.js'
@@ -51,7 +50,7 @@ export async function finishConnection(
   // The allowlist may have changed since the request was made (A28): ask before anything is used up.
   const returnUrl = checkReturnUrl(request.returnUrl, settings.returnUrlRules)
   // 3 the one claim
-  const secrets = await claim(ports, request)
+  const claimed = await claim(ports, request)
   try {
     if (!isTrusted) throw new ConsentFailure('issuer_mismatch', 'oauth_error', { error: 'issuer_mismatch' })
     const { code, error } = callback.response
@@ -60,7 +59,7 @@ export async function finishConnection(
       throw new ConsentFailure(reason, 'oauth_error', { error: reason })
     }
     // 4 to 7 exchange, capture, verify, activate or hold
-    const result = await completeConsent(ports, request, secrets, code, callback.actor)
+    const result = await completeConsent(ports, request, claimed, code, callback.actor)
     // 8 redirect
     return withResult(returnUrl, result)
   } catch (error) {
@@ -69,13 +68,13 @@ export async function finishConnection(
   }
 }
 
-async function claim(ports: FinishPorts, request: Recognised): Promise<FlowSecrets> {
+async function claim(ports: FinishPorts, request: Recognised): Promise<Claimed> {
   const claimed = await ports.authorizationRequests.claim(request)
   if (claimed.kind === 'expired')
     throw new ServiceError('consent_expired', 'this consent has expired: start the connection again')
   if (claimed.kind === 'used' || claimed.secrets === undefined)
     throw new ServiceError('consent_already_used', 'this consent was already completed')
-  return claimed.secrets
+  return { secrets: claimed.secrets, providerRevision: claimed.providerRevision }
 }
 
 /** Milliseconds for which the person waits for a revocation; it goes on behind. */

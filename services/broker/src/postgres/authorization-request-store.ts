@@ -10,6 +10,7 @@ import { prepareWrite, toHex, toWanted, wantedKey, wantedRows } from './prepare-
 import { prepareRead } from './prepared-read.js'
 import { query } from './query.js'
 import { type RequestColumns, requestColumns, toRequest } from './request-columns.js'
+import { revisionOfProvider } from './resolved-providers.js'
 
 // The lock makes parallel claimers wait; each then sees the row as the one before left it. RETURNING would show the row
 // after the update, without its secrets, so they are taken from the locked row.
@@ -18,7 +19,8 @@ const claimStatement = `
     select w.position, r.*
     from ${wantedRows} as w (${wantedKey})
     cross join lateral (
-      select tenant_id, id, sealed_secrets, claimed_at is not null as is_used, expires_at <= now() as is_expired
+      select tenant_id, id, provider_id, sealed_secrets,
+             claimed_at is not null as is_used, expires_at <= now() as is_expired
       from authorization_requests where tenant_id = w.tenant_id and id = w.request_id
       for update
     ) r
@@ -27,10 +29,17 @@ const claimStatement = `
     from held where r.tenant_id = held.tenant_id and r.id = held.id and not held.is_used and not held.is_expired
     returning r.tenant_id, r.id
   )
-  select held.position, held.is_used, held.is_expired, held.sealed_secrets, claimed.id is not null as is_claimed
+  select held.position, held.is_used, held.is_expired, held.sealed_secrets, claimed.id is not null as is_claimed,
+    (select ${revisionOfProvider} from provider_profiles p where p.id = held.provider_id) as provider_revision
   from held left join claimed using (tenant_id, id)`
 
-type ClaimColumns = { is_used: boolean; is_expired: boolean; sealed_secrets: Buffer | null; is_claimed: boolean }
+type ClaimColumns = {
+  is_used: boolean
+  is_expired: boolean
+  sealed_secrets: Buffer | null
+  is_claimed: boolean
+  provider_revision: string
+}
 type SecretsColumns = { connection_id: string; sealed_secrets: Buffer | null }
 
 const isOpen = 'claimed_at is null and expires_at > now()'
@@ -111,7 +120,7 @@ export function createAuthorizationRequestStore(database: Database, vault: Vault
       const row = await claim(toWanted(request))
       if (!row?.is_claimed) return { kind: row?.is_expired && !row.is_used ? 'expired' : 'used' }
       const secrets = row.sealed_secrets ? openFlowSecrets(vault, request, row.sealed_secrets) : undefined
-      return { kind: 'claimed', secrets }
+      return { kind: 'claimed', secrets, providerRevision: row.provider_revision }
     },
   }
 }

@@ -104,6 +104,31 @@ describe('mix-up of two providers', () => {
   })
 })
 
+describe('a provider that another replica changes in mid-flow', () => {
+  const changes: [string, string, object | undefined, string][] = [
+    ['of which it became another client', 'PATCH', { client_id: 'another-client' }, 'provider_changed'],
+    ['that was deleted', 'DELETE', undefined, 'provider_deleted'],
+  ]
+  test.each(changes)('%s gets no code (A9)', async (_what, method, body, reason) => {
+    const op = await providers.add()
+    const { callbackUrl, cookie, connectionId } = await approved(op)
+    const other = await broker.replica()
+    expect((await other.call(method, `/providers/${op.providerId}`, { body })).status).toBeLessThan(300)
+    expect(resultOf(await comeBack(op, callbackUrl, cookie))).toMatchObject({ status: 'error', error: reason })
+    expect(op.provider.journal('token')).toEqual([])
+    expect(await statusOf(connectionId)).toMatchObject({ status: 'failed', reason })
+  })
+
+  test('is shown the secret it has by then, never the one before (A9)', async () => {
+    const op = await providers.add()
+    const { callbackUrl, cookie } = await approved(op)
+    const other = await broker.replica()
+    await other.call('PATCH', `/providers/${op.providerId}`, { body: { client_secret: 'the-next-secret' } })
+    await comeBack(op, callbackUrl, cookie)
+    expect(op.provider.journal('token').map(({ form }) => form.client_secret)).toEqual(['the-next-secret'])
+  })
+})
+
 describe('a provider that sends no iss has an address of its own', () => {
   const named = (name: string) =>
     providers.add({

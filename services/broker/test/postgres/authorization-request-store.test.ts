@@ -49,7 +49,7 @@ describe('the claim', () => {
         ),
       ),
     )
-    expect(claims.filter((each) => each.kind === 'claimed')).toEqual([{ kind: 'claimed', secrets: request.secrets }])
+    expect(claims.filter((each) => each.kind === 'claimed')).toMatchObject([{ secrets: request.secrets }])
     expect(claims.filter((each) => each.kind === 'used')).toHaveLength(49)
   })
 
@@ -71,10 +71,24 @@ describe('the claim', () => {
 
   test('of a request without secrets brings none', async () => {
     const request = await givenPending(stores, { secrets: undefined, purpose: 'capture', snapshot: undefined })
-    expect(await stores.authorizationRequests.claim(toStored(request))).toEqual({
+    expect(await stores.authorizationRequests.claim(toStored(request))).toMatchObject({
       kind: 'claimed',
       secrets: undefined,
     })
+  })
+
+  test('tells which provider it was at that moment, so that a known one need not be read', async () => {
+    const requests = [await givenPending(stores)]
+    const providerId = requests[0]?.providerId ?? ''
+    requests.push(await givenPending(stores, { providerId }))
+    const revisions: string[] = []
+    for (const request of requests) {
+      const claimed = await stores.authorizationRequests.claim(toStored(request))
+      revisions.push(claimed.kind === 'claimed' ? claimed.providerRevision : claimed.kind)
+      expect(revisions).toContain((await stores.leases.view(request.key, false))?.providerRevision)
+      await stores.providers.remove(providerId)
+    }
+    expect(new Set(revisions).size).toBe(2)
   })
 })
 

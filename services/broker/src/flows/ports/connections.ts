@@ -121,6 +121,12 @@ export type Activation = CapturedCredentials & {
   revocationUrl: string | undefined
 }
 
+/** `providerRevision`: of the provider's own row at the same moment (`ProviderStore.findRevision`). */
+export type Claim =
+  | { kind: 'claimed'; secrets: FlowSecrets | undefined; providerRevision: string }
+  | { kind: 'used' }
+  | { kind: 'expired' }
+
 export type AuthorizationRequestStore = {
   /** A further consent of a connection. */
   add(request: NewAuthorizationRequest): Promise<Admission>
@@ -149,7 +155,5 @@ export type AuthorizationRequestStore = {
    * The single claim, one atomic statement before any token request: unclaimed and unexpired by the database's clock → claimed,
    * secrets removed from the row and returned. `used` and `expired` tell a refusal apart.
    */
-  claim(
-    request: AuthorizationRequest,
-  ): Promise<{ kind: 'claimed'; secrets: FlowSecrets | undefined } | { kind: 'used' } | { kind: 'expired' }>
+  claim(request: AuthorizationRequest): Promise<Claim>
 }
