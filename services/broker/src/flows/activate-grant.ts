@@ -26,6 +26,18 @@ export type JudgedGrant = {
 /** Refreshes move a row now and then; more often than this within one swap they cannot. */
 const mostTries = 20
 
+/** What every connection is before its first consent. Whether it still is that, `activate` alone judges. */
+export const untouched: ActivationTarget = {
+  version: 0,
+  fence: 0,
+  status: 'pending',
+  isRefreshing: false,
+  account: undefined,
+  grantedToClientId: undefined,
+  grantedAtOrigin: undefined,
+  sealedCredentials: undefined,
+}
+
 /**
  * Replaces what the connection holds under a fresh fence. Until the statement succeeds the held credentials keep serving.
  * Throws `ConsentFailure` (`account_mismatch`, `disconnected`).
@@ -35,17 +47,25 @@ export async function activateGrant(
   request: AuthorizationRequest & ConsentOf,
   grant: JudgedGrant,
 ): Promise<void> {
+  // A first consent need not look before it tries: there is nothing to keep and no account to compare with.
+  let target = request.intent === 'connect' ? untouched : await lookAt(ports, request)
   for (let attempt = 0; attempt < mostTries; attempt++) {
-    const target = await ports.connections.activationTarget(request)
-    if (target === undefined) throw new ConsentFailure('disconnected', 'connection.grant_refused')
     requireSameAccount(request, target.account, grant.account)
     const events = eventsOf(request, target, grant)
     const result = activation(ports, request, target, grant)
-    if (!(await ports.connections.activate(request, target, result, events))) continue
-    events.forEach(ports.announce)
-    return
+    if (await ports.connections.activate(request, target, result, events)) {
+      events.forEach(ports.announce)
+      return
+    }
+    target = await lookAt(ports, request)
   }
   throw new ServiceError('database_unavailable', 'the connection changed too often: start again')
+}
+
+async function lookAt(ports: Pick<Ports, 'connections'>, request: ConsentOf): Promise<ActivationTarget> {
+  const target = await ports.connections.activationTarget(request)
+  if (target === undefined) throw new ConsentFailure('disconnected', 'connection.grant_refused')
+  return target
 }
 
 function eventsOf(request: AuthorizationRequest, was: ActivationTarget, grant: JudgedGrant): BrokerEvent[] {

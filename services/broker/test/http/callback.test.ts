@@ -191,6 +191,15 @@ describe('GET /auth/callback', () => {
     expect(broker.provider.journal('attacker')).toEqual([])
   })
 
+  test('a connection that moved while it waited takes its first grant all the same', async () => {
+    const { callbackUrl, cookie, connectionId } = await approved(broker)
+    await broker.query('update connections set version = 3, fence = 7 where id = $1', [connectionId])
+    expect(resultOf(await comeBack(broker, callbackUrl, cookie)).status).toBe('success')
+    expect((await readTokenOf(broker, connectionId)).status).toBe(200)
+    const stored = await broker.query('select version, fence from connections where id = $1', [connectionId])
+    expect(stored).toEqual([{ version: '4', fence: '8' }])
+  })
+
   test('after its time the callback is refused by the database’s clock (A14)', async () => {
     const { callbackUrl, cookie, connectionId } = await approved(broker)
     await broker.query(

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
-import type { ActivationTarget, ConsentOf, NewAuthorizationRequest } from '../../src/flows/ports/connections.js'
+import { untouched } from '../../src/flows/activate-grant.js'
+import type { ConsentOf, NewAuthorizationRequest } from '../../src/flows/ports/connections.js'
 import { behindALock } from './behind-a-lock.js'
 import { captured, givenPending, nothingKnown, startStores, type TestStores } from './start-stores.js'
 
@@ -23,17 +24,6 @@ async function givenHeld(): Promise<{ request: NewAuthorizationRequest; code: Bu
   return { request, code }
 }
 
-const anyTarget: ActivationTarget = {
-  version: 0,
-  fence: 0,
-  status: 'pending',
-  isRefreshing: false,
-  account: undefined,
-  grantedToClientId: undefined,
-  grantedAtOrigin: undefined,
-  sealedCredentials: undefined,
-}
-
 const withCode = ({ key, id }: ConsentOf, code: Buffer | undefined): ConsentOf => ({
   key,
   id,
@@ -41,7 +31,7 @@ const withCode = ({ key, id }: ConsentOf, code: Buffer | undefined): ConsentOf =
 })
 
 const complete = (request: ConsentOf, code: Buffer | undefined, from = stores, text = 'granted'): Promise<boolean> =>
-  from.connections.activate(withCode(request, code), anyTarget, { ...nothingKnown, ...captured(text) }, [])
+  from.connections.activate(withCode(request, code), untouched, { ...nothingKnown, ...captured(text) }, [])
 
 const rowsOf = ({ key, id }: ConsentOf) =>
   stores.sql(
@@ -110,7 +100,7 @@ describe('a held grant', () => {
     const before = await rowsOf(request)
     expect(await stores.completions.findHeld(request.key, code)).toBeUndefined()
     for (const version of [0, 1]) {
-      const target = { ...anyTarget, version, fence: version }
+      const target = { ...untouched, version, fence: version }
       const result = { ...nothingKnown, ...captured('second') }
       expect(await stores.connections.activate(withCode(request, code), target, result, [])).toBe(false)
     }

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
+import { untouched } from '../../src/flows/activate-grant.js'
 import { activateWith, captured, givenActive, givenPending, givenProvider, startStores } from './start-stores.js'
 import type { TestStores } from './start-stores.js'
 
@@ -23,6 +24,11 @@ describe('a connection', () => {
       reason: undefined,
       isConsentExpired: false,
     })
+  })
+
+  test('that waits for its first consent is what that consent takes it for without a look', async () => {
+    const target = await stores.connections.activationTarget(await givenPending(stores))
+    expect(target).toEqual(untouched)
   })
 
   test('reads as one row with what an agent needs of its provider', async () => {
