@@ -14,7 +14,8 @@ export function toTokenPayload(credentials: Credentials, context: PayloadContext
   const { strategy, version: token_version, providerName: provider } = context
   if (credentials.type === 'static') return { provider, strategy, credentials: credentials.values, token_version }
   const members = oauthMembers(credentials, context)
-  return { ...members, provider, strategy, credentials: { ...credentials.extra, ...members }, token_version }
+  // The copy stands last: V8 makes a hidden class for every object that begins as one and has more members.
+  return { provider, strategy, credentials: { ...credentials.extra, ...members }, token_version, ...members }
 }
 
 function oauthMembers(credentials: OAuthCredentials, context: PayloadContext) {
