@@ -14,7 +14,7 @@ export function toTokenPayload(credentials: Credentials, context: PayloadContext
   const { strategy, version: token_version, providerName: provider } = context
   if (credentials.type === 'static') return { provider, strategy, credentials: credentials.values, token_version }
   const members = oauthMembers(credentials, context)
-  // The copy stands last: V8 makes a hidden class for every object that begins as one and has more members.
+  // The copy stands last: an object that begins as one costs a hidden class for each further member (docs/performance.md).
   return { provider, strategy, credentials: { ...credentials.extra, ...members }, token_version, ...members }
 }
 

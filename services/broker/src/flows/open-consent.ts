@@ -53,6 +53,7 @@ export async function openConsent(
 ): Promise<OpenedConsent> {
   const returnUrl = checkReturnUrl(about.returnUrl, settings.returnUrlRules)
   const plan = await planConsent(ports, settings, provider, about)
+  // Member by member: an object that begins as a copy costs a hidden class each time (docs/performance.md).
   const request: NewAuthorizationRequest = {
     id: newAuthorizationRequestId(),
     key: about.key,

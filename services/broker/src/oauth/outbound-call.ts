@@ -98,13 +98,13 @@ function dispatch(
       body: request.body ?? null,
     },
     {
-      ...call.handler,
       onRequestStart(controller) {
         // A POST spends something at the provider (a code, a refresh token): whoever gives up before the total deadline loses
         // what a slow provider answers.
         if (call.start(controller) && request.method === 'GET')
           after(limits.headersMs, () => call.timeOut('unanswered'))
       },
+      ...call.handler,
     },
   )
 }

@@ -105,19 +105,19 @@ export function createScheduleStore(database: Database): ScheduleStore {
     async plan(plans) {
       if (plans.length === 0) return
       const rows = plans.map(({ row, at }) => ({
-        ...keyColumns(row.key),
         version: row.version,
         last_used_at: row.lastUsedAtMs === undefined ? null : new Date(row.lastUsedAtMs).toISOString(),
         refresh_schedule: row.schedule ?? null,
         is_planned: row.isPlanned,
         at: at?.toISOString() ?? null,
+        ...keyColumns(row.key),
       }))
       await query(knex, planStatement, { plans: JSON.stringify(inOrder(rows)) })
     },
 
     async noteUses(uses) {
       if (uses.length === 0) return
-      const rows = uses.map(({ key, at }) => ({ ...keyColumns(key), at: at.toISOString() }))
+      const rows = uses.map(({ key, at }) => ({ at: at.toISOString(), ...keyColumns(key) }))
       await query(knex, useStatement, { uses: JSON.stringify(inOrder(rows)) })
     },
 
