@@ -112,12 +112,12 @@ export function prepareActivation(database: Database, now: () => Date): Connecti
   return (consent, target, result, events) =>
     persist(database, consentPatienceMs, async () => {
       const row = await activate({
-        ...toWanted(consent),
         code_digest: consent.connectCodeDigest && toHex(consent.connectCodeDigest),
         version: target.version,
         fence: target.fence,
-        ...toColumns(result),
         audit: events.map((event) => toAuditRow(toAuditEntry(event), now())),
+        ...toColumns(result),
+        ...toWanted(consent),
       })
       return row?.is_active === true
     })

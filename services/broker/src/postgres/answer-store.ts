@@ -58,14 +58,27 @@ export function createAnswerStore(database: Database, now: () => Date): Pick<Lea
   return {
     capture: (key, held, captured) =>
       persist(database, Infinity, async () => {
-        const row = await capture({ ...toWanted(key), ...held, ...toColumns(captured) })
+        const row = await capture({
+          fence: held.fence,
+          version: held.version,
+          ...toColumns(captured),
+          ...toWanted(key),
+        })
         return row === undefined ? 'fenced' : 'stored'
       }),
 
     complete: (key, held, captured, { attempt, backoffMs }, event) =>
       persist(database, Infinity, async () => {
-        const ending = { attempt, backoff_seconds: backoffMs / 1000, audit: [toAuditRow(toAuditEntry(event), now())] }
-        const row = await complete({ ...toWanted(key), ...held, ...toColumns(captured), ...ending })
+        const audit = [toAuditRow(toAuditEntry(event), now())]
+        const row = await complete({
+          attempt,
+          backoff_seconds: backoffMs / 1000,
+          audit,
+          fence: held.fence,
+          version: held.version,
+          ...toColumns(captured),
+          ...toWanted(key),
+        })
         return row === undefined ? 'fenced' : 'settled'
       }),
   }

@@ -113,7 +113,7 @@ export function createAuthorizationRequestStore(database: Database, vault: Vault
     capture: (request, sealed) =>
       // An authorization code works once: what it brought is as precious as a rotated refresh token.
       persist(database, consentPatienceMs, async () => {
-        await capture({ ...toWanted(request), sealed: toHex(sealed), drop_seconds: consentLimits.uncompletedMs / 1000 })
+        await capture({ sealed: toHex(sealed), drop_seconds: consentLimits.uncompletedMs / 1000, ...toWanted(request) })
       }),
 
     async claim(request) {

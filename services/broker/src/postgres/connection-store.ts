@@ -65,7 +65,6 @@ export function createConnectionStore(database: Database, vault: Vault, now: () 
 }
 
 const toCredentialsRow = (row: ReadColumns): CredentialsRow => ({
-  ...toView(row),
   providerId: row.provider_id,
   providerName: row.provider_name,
   isProviderDeleted: row.is_provider_deleted,
@@ -74,4 +73,5 @@ const toCredentialsRow = (row: ReadColumns): CredentialsRow => ({
   attempt: row.attempt_state,
   sealedCredentials: row.sealed_credentials ?? undefined,
   leaseRow: row.is_leased === null ? undefined : toLeaseRow(row),
+  ...toView(row),
 })

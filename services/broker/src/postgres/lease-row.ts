@@ -78,7 +78,6 @@ export const viewOwnerStatement = `
   where c.tenant_id = :tenantId and c.id = :connectionId`
 
 export const toLeaseRow = (row: LeaseColumns): LeaseRow => ({
-  ...toView(row),
   providerId: row.provider_id,
   providerRevision: row.provider_revision,
   version: Number(row.version),
@@ -98,4 +97,5 @@ export const toLeaseRow = (row: LeaseColumns): LeaseRow => ({
   variables: row.variables,
   grantedToClientId: row.granted_to_client_id ?? undefined,
   grantedAtOrigin: row.granted_at_origin ?? undefined,
+  ...toView(row),
 })
