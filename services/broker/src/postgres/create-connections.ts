@@ -56,23 +56,24 @@ const createStatement = `
             where r.tenant_id = judged.tenant_id and r.claimed_at is null and r.expires_at > now()) end as room_in_seconds
   from judged`
 
+type CreatedColumns = AdmissionColumns & { open: number | null }
+
 /** Stores a pending connection together with its first authorization request and its audit row, all or nothing. */
 export function createConnections(database: Database, vault: Vault, now: () => Date): ConnectionStore['create'] {
+  const prepare = (how: { atOnce: number; atMost?: number }) =>
+    prepareWrite<CreatedColumns>(database, 'connection_create', createStatement, { on: database.pool, ...how })
   // One at a time: so a process counts what it stored before.
-  const create = prepareWrite<AdmissionColumns & { open: number | null }>(
-    database,
-    'connection_create',
-    createStatement,
-    { on: database.pool, atOnce: 1 },
-  )
+  const createCounted = prepare({ atOnce: 1 })
+  // Few to a statement: while PostgreSQL is at work on some, this process and the gateway are at work on others.
+  const create = prepare({ atOnce: 2, atMost: 16 })
   const openConsents = rememberOpenConsents(() => performance.now())
   return async (connection, request, event) => {
     const { tenantId } = request.key
     const isFar = openConsents.isFarFrom(request.openAtMost, tenantId)
-    const row = await create({
-      ...toWanted(vault, connection, request),
+    const row = await (isFar ? create : createCounted)({
       open_at_most: isFar ? undefined : request.openAtMost,
       audit: [toAuditRow(toAuditEntry(event), now())],
+      ...toWanted(vault, connection, request),
     })
     if (row?.is_stored === true && row.open !== null) openConsents.note(tenantId, row.open)
     return toAdmission(row)

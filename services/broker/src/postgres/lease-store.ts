@@ -98,20 +98,20 @@ export function createLeaseStore(
 
     async acquire(key, { version, takesOver, leaseMs, fingerprint }) {
       const row = await acquire({
-        ...toWanted(key),
         version,
         takes_over: takesOver,
         owner: String(liveness.owner),
         is_live: liveness.isHeld(),
         lease_seconds: leaseMs / 1000,
         fingerprint: toHex(fingerprint),
+        ...toWanted(key),
       })
       return row && { fence: Number(row.fence), previous: row.previous, failCount: row.fail_count }
     },
 
     async settle(key, fence, { reason, attempt, backoffMs }, event) {
       const audit = [toAuditRow(toAuditEntry(event), now())]
-      const row = await settle({ ...toWanted(key), fence, reason, attempt, backoff_seconds: backoffMs / 1000, audit })
+      const row = await settle({ fence, reason, attempt, backoff_seconds: backoffMs / 1000, audit, ...toWanted(key) })
       return row === undefined ? 'fenced' : 'settled'
     },
 

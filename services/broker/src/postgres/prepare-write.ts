@@ -14,8 +14,11 @@ export type Wanted = Readonly<Record<string, unknown>> & {
   readonly request_id?: string
 }
 
-/** `atOnce`: statements under way at once. `everyMs`: from the beginning of one to that of the next, 0 when left out. */
-export type SharedWrite = { on: Pool; atOnce: number; everyMs?: number }
+/**
+ * `atOnce`: statements under way at once. `atMost`: writes in one of them, 100 when left out. `everyMs`: from the beginning of one
+ * to that of the next, 0 when left out.
+ */
+export type SharedWrite = { on: Pool; atOnce: number; atMost?: number; everyMs?: number }
 
 /** Columns of every write for a connection. */
 export const wantedConnection = 'position int, tenant_id text, connection_id text'
@@ -43,12 +46,12 @@ export function prepareWrite<Row extends QueryResultRow>(
   database: Pick<Database, 'preparedStatements'>,
   name: string,
   sql: string,
-  { on, atOnce, everyMs = 0 }: SharedWrite,
+  { on, atOnce, atMost = mostWrites, everyMs = 0 }: SharedWrite,
 ): (wanted: Wanted) => Promise<Row | undefined> {
   const statement = prepareStatement<Row & { position: number }>(database, name, sql)
 
   const writeAll = async (batch: readonly Wanted[]): Promise<ReadonlyMap<Wanted, Outcome<Row>>> => {
-    const rows = batch.map((each, position) => ({ ...each, position })).sort(byKey)
+    const rows = batch.map((each, position) => ({ position, ...each })).sort(byKey)
     const answers = new Map(
       (await statement(on, { rows: rows.map(toJson).join('\n') })).map((row) => [row.position, row]),
     )
@@ -69,7 +72,7 @@ export function prepareWrite<Row extends QueryResultRow>(
       return batch.map(writeAlone)
     }
   }
-  const write = shareStatements<Wanted, Outcome<Row>>({ run, atOnce, everyMs, mostItems: mostWrites })
+  const write = shareStatements<Wanted, Outcome<Row>>({ run, atOnce, everyMs, mostItems: atMost })
   return async (wanted) => (await write(wanted)).row
 }
 

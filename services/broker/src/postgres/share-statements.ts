@@ -24,16 +24,23 @@ export function shareStatements<Item, Answer>(work: SharedWork<Item, Answer>): (
   let isScheduled = false
   let begunAtMs = -Infinity
 
-  const schedule = (): void => {
-    if (isScheduled || underWay >= work.atOnce || waiting.length === 0) return
-    isScheduled = true
+  const schedule = (isItsTurn = false): void => {
+    if (underWay >= work.atOnce || waiting.length === 0) return
     const restMs = begunAtMs + (work.everyMs ?? 0) - performance.now()
-    if (restMs > 0) setTimeout(begin, restMs)
-    else setImmediate(begin)
+    const isFull = waiting.length >= work.mostItems // nobody else would fit in
+    if (restMs <= 0 && (isFull || isItsTurn)) return begin()
+    if (isScheduled) return
+    isScheduled = true
+    if (restMs > 0) setTimeout(takeTurn, restMs)
+    else setImmediate(takeTurn)
+  }
+
+  const takeTurn = (): void => {
+    isScheduled = false
+    schedule(true)
   }
 
   const begin = (): void => {
-    isScheduled = false
     underWay++
     begunAtMs = performance.now()
     void runTogether(waiting.splice(0, work.mostItems)).finally(() => {
