@@ -10,6 +10,7 @@ import {
   type RefreshResult,
   refreshTimes,
   type RefreshView,
+  safestPolicy,
 } from './refresh-protocol.js'
 import type { RefusalClass } from './token-refusal.js'
 
@@ -36,25 +37,15 @@ type Origin = 'nobody' | 'dead_owner'
 /** `leaves`: in_doubt when an adopted answer may have been outlived by a call that somebody made after it. */
 type Holding = { lease: Lease; from: Origin; leaves: 'idle' | 'in_doubt' }
 
-export type RefreshState = At & { demand: Demand; policy: RefreshPolicy; waitedMs: number; waits: number }
+export type RefreshState = At & { demand: Demand; policy: RefreshPolicy; waitedMs: number }
 
 type Step = [RefreshState, RefreshEffect]
-
-// Until the row was looked at, which tells the provider's own.
-const safestPolicy: RefreshPolicy = {
-  mode: 'unknown',
-  graceMs: 0,
-  killsAccessToken: true,
-  idleLimitSeconds: undefined,
-  absoluteLimitSeconds: undefined,
-}
 
 export const startRefresh = (demand: Demand): RefreshState => ({
   at: 'start',
   demand,
   policy: safestPolicy,
   waitedMs: 0,
-  waits: 0,
 })
 
 /** The next state and the effect to perform. Throws only on an event that cannot follow: a defect of the performer. */
@@ -66,8 +57,7 @@ export function step(state: RefreshState, event: RefreshEvent): Step {
       if (event.type === 'viewed') return decide({ ...state, policy: event.view.policy }, event.view)
       break
     case 'waiting':
-      if (event.type === 'waited')
-        return look({ ...state, waitedMs: state.waitedMs + event.elapsedMs, waits: state.waits + 1 })
+      if (event.type === 'waited') return look({ ...state, waitedMs: state.waitedMs + event.elapsedMs })
       break
     case 'acquiring':
       if (event.type === 'granted') return begin(state, event.lease)
@@ -117,7 +107,7 @@ function waitOrTakeOver(state: RefreshState, view: RefreshView): Step {
   const isOwnerGone = (view.ownerGoneMs ?? 0) >= refreshTimes.ownerGoneMs
   if (isOwnerGone && allowsTakeover(state.policy)) return acquire(state, view, 'dead_owner')
   if (state.waitedMs >= refreshTimes.patienceMs) return fail(state, 'refresh_in_progress', 1_000)
-  const ms = Math.min(refreshTimes.firstWaitMs * 2 ** state.waits, refreshTimes.longestWaitMs)
+  const ms = Math.min(Math.max(state.waitedMs / 4, refreshTimes.shortestWaitMs), refreshTimes.longestWaitMs)
   return [
     { ...state, at: 'waiting' },
     { do: 'wait', ms },
@@ -154,7 +144,10 @@ function hold(state: RefreshState & { at: 'holding' }, event: RefreshEvent): Ste
       return state.doing === 'confirming' ? settleDead(state) : [{ ...state, doing: 'calling' }, { do: 'call' }]
     case 'answered':
       if (!event.isSound) return [{ ...state, doing: 'storing' }, { do: 'capture' }]
-      return [{ ...state, doing: 'completing' }, { do: 'complete', ...ending(state) }]
+      return [
+        { ...state, doing: 'completing' },
+        { do: 'complete', ...ending(state) },
+      ]
     case 'settled':
       return end(state, { kind: 'fresh' })
     case 'stored':
@@ -241,7 +234,7 @@ function release(
 
 const look = (state: RefreshState): Step => [
   { ...state, at: 'viewing' },
-  { do: 'view', looksAtOwner: state.waits > 3 && allowsTakeover(state.policy) },
+  { do: 'view', looksAtOwner: state.waitedMs >= refreshTimes.ownerLookAfterMs && allowsTakeover(state.policy) },
 ]
 
 const end = (state: RefreshState, result: RefreshResult): Step => [{ ...state, at: 'ended', result }, { do: 'nothing' }]

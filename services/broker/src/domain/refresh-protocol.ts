@@ -75,6 +75,15 @@ export type RefreshEffect =
 export type RefreshResult =
   { kind: 'fresh' } | { kind: 'not_active' } | { kind: 'failed'; reason: ErrorReason; retryAfterMs: number | undefined }
 
+/** Until the row was looked at, which tells the provider's own. */
+export const safestPolicy: RefreshPolicy = {
+  mode: 'unknown',
+  graceMs: 0,
+  killsAccessToken: true,
+  idleLimitSeconds: undefined,
+  absoluteLimitSeconds: undefined,
+}
+
 /** Milliseconds. The deadline of the call is strictly shorter than the lease; patience is longer than the lease. */
 export const refreshTimes = {
   leaseMs: 15_000,
@@ -83,9 +92,11 @@ export const refreshTimes = {
   ownerGoneMs: 1_500,
   /** How long one caller waits for another replica's refresh. */
   patienceMs: 20_000,
-  /** Hardly any provider answers sooner: a look before that is work for nothing. */
-  firstWaitMs: 40,
+  /** A waiter looks again after a quarter of what it has waited so far, within these. Hardly any provider answers sooner. */
+  shortestWaitMs: 30,
   longestWaitMs: 80,
+  /** A waiter of so long also looks whether the leaseholder still lives: that look is its own, others are shared. */
+  ownerLookAfterMs: 250,
   /** Wait before a doubtful call is repeated at a strict provider: the first request has surely ended by then. */
   settleMs: 2_000,
   firstBackoffMs: 1_000,

@@ -121,12 +121,14 @@ describe('the refresh machine', () => {
   })
 
   test('waits for a held lease with growing pauses and gives up after its patience', () => {
-    const waits: RefreshEvent[] = [
-      viewed({ isLeased: true }),
-      { type: 'waited', elapsedMs: 10 },
-      viewed({ isLeased: true }),
-    ]
-    expect(play(waits).last).toEqual({ do: 'wait', ms: 2 * refreshTimes.firstWaitMs })
+    const waitAfter = (...waits: number[]) => {
+      const waited = waits.map((elapsedMs): RefreshEvent[] => [{ type: 'waited', elapsedMs }, viewed({ isLeased: true })])
+      return play([viewed({ isLeased: true }), ...waited.flat()]).last
+    }
+    expect(waitAfter()).toEqual({ do: 'wait', ms: refreshTimes.shortestWaitMs })
+    expect(waitAfter(10)).toEqual({ do: 'wait', ms: refreshTimes.shortestWaitMs })
+    expect(waitAfter(100, 100)).toEqual({ do: 'wait', ms: 50 })
+    expect(waitAfter(100, 10_000)).toEqual({ do: 'wait', ms: refreshTimes.longestWaitMs })
     const impatient = play([
       viewed({ isLeased: true }),
       { type: 'waited', elapsedMs: refreshTimes.patienceMs },
@@ -135,10 +137,18 @@ describe('the refresh machine', () => {
     expect(impatient.result).toMatchObject({ kind: 'failed', reason: 'refresh_in_progress' })
   })
 
+  test('looks at the owner too when the lease lasts long, where a dead one may be taken over', () => {
+    const lookAfter = (elapsedMs: number, policy: RefreshPolicy) =>
+      play([viewed({ isLeased: true }), { type: 'waited', elapsedMs }], policy).last
+    expect(lookAfter(refreshTimes.ownerLookAfterMs - 1, grace)).toEqual({ do: 'view', looksAtOwner: false })
+    expect(lookAfter(refreshTimes.ownerLookAfterMs, grace)).toEqual({ do: 'view', looksAtOwner: true })
+    expect(lookAfter(refreshTimes.ownerLookAfterMs, strict)).toEqual({ do: 'view', looksAtOwner: false })
+  })
+
   test('takes a dead owner over at a provider with grace, never at a strict one', () => {
     const gone = viewed({ isLeased: true, ownerGoneMs: refreshTimes.ownerGoneMs })
     expect(play([gone], grace).last).toEqual({ do: 'acquire', takesOver: true })
-    expect(play([gone], strict).last).toEqual({ do: 'wait', ms: refreshTimes.firstWaitMs })
+    expect(play([gone], strict).last).toEqual({ do: 'wait', ms: refreshTimes.shortestWaitMs })
     expect(play([viewed({ isLeased: true, ownerGoneMs: refreshTimes.ownerGoneMs - 1 })], grace).last.do).toBe('wait')
   })
 
