@@ -122,7 +122,10 @@ describe('the refresh machine', () => {
 
   test('waits for a held lease with growing pauses and gives up after its patience', () => {
     const waitAfter = (...waits: number[]) => {
-      const waited = waits.map((elapsedMs): RefreshEvent[] => [{ type: 'waited', elapsedMs }, viewed({ isLeased: true })])
+      const waited = waits.map((elapsedMs): RefreshEvent[] => [
+        { type: 'waited', elapsedMs },
+        viewed({ isLeased: true }),
+      ])
       return play([viewed({ isLeased: true }), ...waited.flat()]).last
     }
     expect(waitAfter()).toEqual({ do: 'wait', ms: refreshTimes.shortestWaitMs })
