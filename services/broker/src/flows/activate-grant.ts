@@ -7,13 +7,14 @@ import type { Provider } from '../domain/provider.js'
 import { ConsentFailure } from './consent-failure.js'
 import { originsOf } from './granted-at.js'
 import { openCredentials } from './open-credentials.js'
+import { planGranted } from './plan-refresh.js'
 import type { Activation, ActivationTarget, ConsentOf } from './ports/connections.js'
 import type { Ports } from './ports/ports.js'
 
 // Owns the way from a judged grant into its connection. First consents, reconnects, step-ups and completions take the same
 // way. Does not own what was captured before, or holds it back: hold-grant.ts.
 
-export type ActivatePorts = Pick<Ports, 'connections' | 'authorizationRequests' | 'vault' | 'announce'>
+export type ActivatePorts = Pick<Ports, 'now' | 'connections' | 'authorizationRequests' | 'vault' | 'announce'>
 
 /** `event` tells of the grant once its connection holds it. */
 export type JudgedGrant = {
@@ -36,6 +37,8 @@ export const untouched: ActivationTarget = {
   grantedToClientId: undefined,
   grantedAtOrigin: undefined,
   sealedCredentials: undefined,
+  schedule: undefined,
+  lastUsedAtMs: undefined,
 }
 
 /**
@@ -91,7 +94,7 @@ export function requireSameAccount(
 }
 
 function activation(
-  ports: Pick<Ports, 'vault'>,
+  ports: Pick<Ports, 'now' | 'vault'>,
   request: AuthorizationRequest,
   target: ActivationTarget,
   grant: JudgedGrant,
@@ -112,6 +115,7 @@ function activation(
     expiresAtMs: credentials.type === 'oauth2' ? credentials.expiresAtMs : undefined,
     refreshExpiresAtMs: credentials.type === 'oauth2' ? credentials.refreshExpiresAtMs : undefined,
     grantedScope: credentials.type === 'oauth2' ? credentials.scope : undefined,
+    nextRefresh: { at: planGranted(grant.provider, credentials, target, ports.now()), schedule: target.schedule },
     requestedScopes: request.scopes,
     account: grant.account,
     variables: request.variables ?? {},

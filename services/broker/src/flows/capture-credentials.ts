@@ -13,7 +13,7 @@ import type { ConsentSettings } from './open-consent.js'
 
 export type CapturePorts = Pick<
   Ports,
-  'authorizationRequests' | 'completions' | 'connections' | 'vault' | 'credentialCheck' | 'report' | 'announce'
+  'now' | 'authorizationRequests' | 'completions' | 'connections' | 'vault' | 'credentialCheck' | 'report' | 'announce'
 > & { attempts: AttemptLimit }
 
 /** Counts how often credentials of one request were shown to its provider. */

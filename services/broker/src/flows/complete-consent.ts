@@ -13,6 +13,7 @@ import { verifyGrant } from './verify-grant.js'
 
 type CompletePorts = Pick<
   Ports,
+  | 'now'
   | 'providers'
   | 'connections'
   | 'authorizationRequests'

@@ -1,5 +1,6 @@
 import { randomInt } from 'node:crypto'
-import type { OAuthProvider } from '../domain/provider.js'
+import type { Credentials } from '../domain/credentials.js'
+import type { OAuthProvider, Provider } from '../domain/provider.js'
 import { nextRefreshAtMs, type ScheduleFacts } from '../domain/refresh-schedule.js'
 import type { ScheduledConnection } from './ports/refresh.js'
 
@@ -21,6 +22,19 @@ export const scheduleFacts = (
 export function planRefresh(facts: ScheduleFacts, now: Date): Date | undefined {
   const atMs = nextRefreshAtMs(facts, now.getTime(), jitter())
   return atMs === undefined ? undefined : new Date(atMs)
+}
+
+/** When what was granted this moment is refreshed next, by what is known of its connection; never without a refresh token. */
+export function planGranted(
+  provider: Provider,
+  granted: Credentials,
+  row: Pick<RowFacts, 'schedule' | 'lastUsedAtMs'>,
+  now: Date,
+): Date | 'never' {
+  if (provider.kind !== 'oauth2' || granted.type !== 'oauth2' || granted.refreshToken === undefined) return 'never'
+  const { schedule, lastUsedAtMs } = row
+  const facts = { schedule, lastUsedAtMs, expiresAtMs: granted.expiresAtMs, refreshedAtMs: now.getTime() }
+  return planRefresh(scheduleFacts(provider, facts), now) ?? 'never'
 }
 
 /** From 0 to 1. */

@@ -1,7 +1,7 @@
 import { mergeAnswer, type OAuthCredentials } from '../domain/credentials.js'
 import type { RefreshEffect, RefreshEvent } from '../domain/refresh-protocol.js'
 import type { CapturedCredentials } from './ports/refresh.js'
-import { planRefresh, scheduleFacts } from './plan-refresh.js'
+import { planGranted } from './plan-refresh.js'
 import { fenceOf, type RefreshAttempt, refreshedEvent, reportOf, viewed } from './refresh-attempt.js'
 
 /** Stores what the provider answered, before anything of it is judged. */
@@ -42,17 +42,11 @@ const heldOf = (attempt: RefreshAttempt): { fence: number; version: number } => 
 
 const captured = (attempt: RefreshAttempt, credentials: OAuthCredentials): CapturedCredentials => ({
   ...sealed(attempt, credentials, 'credentials', nextVersion(attempt)),
-  nextRefresh: { at: nextRefreshAt(attempt, credentials), schedule: viewed(attempt).row.schedule },
+  nextRefresh: {
+    at: planGranted(viewed(attempt).provider, credentials, viewed(attempt).row, attempt.ports.now()),
+    schedule: viewed(attempt).row.schedule,
+  },
 })
-
-function nextRefreshAt(attempt: RefreshAttempt, { refreshToken, expiresAtMs }: OAuthCredentials): Date | 'never' {
-  if (refreshToken === undefined) return 'never'
-  const { provider, row: seen } = viewed(attempt)
-  const { schedule, lastUsedAtMs } = seen
-  const now = attempt.ports.now()
-  const row = { schedule, lastUsedAtMs, expiresAtMs, refreshedAtMs: now.getTime() }
-  return planRefresh(scheduleFacts(provider, row), now) ?? 'never'
-}
 
 /** What is held once the answer is stored. */
 export function mergedAnswer(attempt: RefreshAttempt): OAuthCredentials {

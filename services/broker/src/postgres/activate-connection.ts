@@ -1,5 +1,6 @@
 import type { ConnectionReason, ConnectionStatus } from '../domain/connection.js'
 import { toAuditEntry } from '../domain/events.js'
+import type { SchedulePolicy } from '../domain/provider.js'
 import type { Activation, ActivationTarget, ConnectionStore, ConsentOf } from '../flows/ports/connections.js'
 import { consentPatienceMs, persist } from './commit-lane.js'
 import { insertAuditRows, toAuditRow } from './audit-row.js'
@@ -7,7 +8,7 @@ import type { Database } from './database.js'
 import { prepareWrite, toHex, toWanted, wantedKey, wantedRows } from './prepare-write.js'
 import { prepareRead } from './prepared-read.js'
 import { keyBindings, query } from './query.js'
-import { toDate } from './view-columns.js'
+import { toDate, toNextRefresh } from './view-columns.js'
 
 // Owns how a consent changes its connection, first consents and later ones alike. Does not own what is judged before.
 
@@ -22,7 +23,8 @@ const mayEnd = (codeDigest: string): string => `
 
 const targetRead = `
   select c.version, c.fence, c.status, coalesce(c.lease_until > now(), false) or c.attempt_state <> 'idle' as is_refreshing,
-         c.account_issuer, c.account_subject, c.granted_to_client_id, c.granted_at_origin, c.sealed_credentials
+         c.account_issuer, c.account_subject, c.granted_to_client_id, c.granted_at_origin, c.sealed_credentials,
+         c.refresh_schedule, c.last_used_at
   from connections c
   join authorization_requests r on r.tenant_id = c.tenant_id and r.connection_id = c.id and r.id = $3
   where c.tenant_id = $1 and c.id = $2 and ${mayEnd("decode(nullif($4, ''), 'hex')")}`
@@ -37,6 +39,8 @@ type TargetColumns = {
   granted_to_client_id: string | null
   granted_at_origin: string | null
   sealed_credentials: Buffer | null
+  refresh_schedule: SchedulePolicy | null
+  last_used_at: Date | null
 }
 
 export function prepareTarget(database: Database): ConnectionStore['activationTarget'] {
@@ -58,13 +62,17 @@ function toTarget(row: TargetColumns): ActivationTarget {
     grantedToClientId: row.granted_to_client_id ?? undefined,
     grantedAtOrigin: row.granted_at_origin ?? undefined,
     sealedCredentials: row.sealed_credentials ?? undefined,
+    schedule: row.refresh_schedule ?? undefined,
+    lastUsedAtMs: row.last_used_at?.getTime(),
   }
 }
 
 const activationColumns = `${wantedKey}, code_digest bytea, version bigint, fence bigint, sealed bytea,
   expires_at timestamptz, refresh_expires_at timestamptz, granted_scope text, requested_scopes text[], variables jsonb,
-  issuer text, subject text, label text, client_id text, origin text, revocation_url text, audit jsonb`
+  issuer text, subject text, label text, client_id text, origin text, revocation_url text, schedule text,
+  last_used_at timestamptz, next_refresh_at timestamptz, audit jsonb`
 
+// Whoever was used, or got another policy, since somebody looked is planned anew by the scheduler.
 // Connection before request, as everywhere: two statements that lock both never wait for each other in a circle.
 const activateStatement = `
   with wanted as (
@@ -92,7 +100,9 @@ const activateStatement = `
         last_error = null, variables = held.variables, account_issuer = held.issuer, account_subject = held.subject,
         account_label = held.label, granted_to_client_id = held.client_id, granted_at_origin = held.origin,
         revocation_url = held.revocation_url, revocation = null, revoke_after = null, revoke_attempts = 0,
-        next_refresh_at = null, updated_at = now()
+        next_refresh_at = case when c.refresh_schedule is not distinct from held.schedule
+          and date_trunc('milliseconds', c.last_used_at) is not distinct from held.last_used_at then held.next_refresh_at end,
+        updated_at = now()
     from held where c.tenant_id = held.tenant_id and c.id = held.connection_id
     returning c.tenant_id, c.id
   ), audit as (${insertAuditRows('held.audit', 'held')}
@@ -115,6 +125,7 @@ export function prepareActivation(database: Database, now: () => Date): Connecti
         code_digest: consent.connectCodeDigest && toHex(consent.connectCodeDigest),
         version: target.version,
         fence: target.fence,
+        last_used_at: toDate(target.lastUsedAtMs),
         audit: events.map((event) => toAuditRow(toAuditEntry(event), now())),
         ...toColumns(result),
         ...toWanted(consent),
@@ -136,6 +147,8 @@ const toColumns = (result: Activation) => ({
   client_id: result.grantedToClientId,
   origin: result.grantedAtOrigin,
   revocation_url: result.revocationUrl,
+  schedule: result.nextRefresh?.schedule,
+  next_refresh_at: toNextRefresh(result),
 })
 
 // A grant is live at the provider until it is revoked there; what a person typed in is nobody's but ours.

@@ -5,7 +5,7 @@ import { persist } from './commit-lane.js'
 import type { Database } from './database.js'
 import { attemptEnded, leaseSharing, toWanted, wantedEnd } from './lease-writes.js'
 import { prepareWrite, toHex, wantedConnection, wantedRows } from './prepare-write.js'
-import { toDate } from './view-columns.js'
+import { toDate, toNextRefresh } from './view-columns.js'
 
 // Owns how a provider's answer to a refresh is stored: it exists nowhere else. Does not own leases: lease-store.ts.
 
@@ -90,5 +90,5 @@ const toColumns = (captured: CapturedCredentials) => ({
   refresh_expires_at: toDate(captured.refreshExpiresAtMs),
   granted_scope: captured.grantedScope,
   schedule: captured.nextRefresh?.schedule,
-  next_refresh_at: captured.nextRefresh?.at === 'never' ? 'infinity' : captured.nextRefresh?.at,
+  next_refresh_at: toNextRefresh(captured),
 })

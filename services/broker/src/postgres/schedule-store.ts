@@ -64,11 +64,16 @@ const planStatement = `
     and date_trunc('milliseconds', c.last_used_at) is not distinct from p.last_used_at
     and c.refresh_schedule is not distinct from p.refresh_schedule and (p.is_planned or c.next_refresh_at is null)`
 
-// Whoever was not in use has a plan that no longer fits.
+const policy = `select coalesce(c.refresh_schedule, p.profile ->> 'refresh_schedule', 'proactive')
+  from provider_profiles p where p.id = c.provider_id`
+
+// Whoever was not in use has a plan that no longer fits, if its policy asks for use at all (domain/refresh-schedule.ts). Any other
+// keeps its plan, so none of the indexes of its row is written.
 const useStatement = `
   update connections c
   set last_used_at = u.at,
-      next_refresh_at = case when c.last_used_at > u.at - interval '24 hours' then c.next_refresh_at end
+      next_refresh_at = case
+        when c.last_used_at > u.at - interval '24 hours' or (${policy}) <> 'proactive' then c.next_refresh_at end
   from jsonb_to_recordset(:uses::jsonb) as u (tenant_id text, id text, at timestamptz)
   where c.tenant_id = u.tenant_id and c.id = u.id
     and (c.last_used_at is null or c.last_used_at < u.at - interval '4 minutes')`

@@ -1,4 +1,5 @@
 import type { ConnectionReason, ConnectionStatus, ConnectionView } from '../domain/connection.js'
+import type { CapturedCredentials } from '../flows/ports/refresh.js'
 
 export type ViewColumns = { status: ConnectionStatus; reason: ConnectionReason | null; is_consent_expired: boolean }
 
@@ -13,3 +14,7 @@ export const toView = (row: ViewColumns): ConnectionView => ({
 })
 
 export const toDate = (ms: number | undefined): Date | undefined => (ms === undefined ? undefined : new Date(ms))
+
+/** `next_refresh_at`: PostgreSQL's infinity = never, null = not decided yet. */
+export const toNextRefresh = ({ nextRefresh }: CapturedCredentials): Date | 'infinity' | undefined =>
+  nextRefresh?.at === 'never' ? 'infinity' : nextRefresh?.at

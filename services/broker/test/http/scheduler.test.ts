@@ -60,6 +60,22 @@ describe('the scheduler', () => {
     await eventually(async () => (await versions())[0] === 2)
   })
 
+  test.each([
+    ['in time where its provider drops idle ones', { mode: 'rotates', idle_limit_seconds: 86_400 }, 0.7 * 86_400, 0.8 * 86_400],
+    ['never as long as nobody uses it', { mode: 'rotates' }, Infinity, Infinity],
+    ['never where it cannot be', { mode: 'none', idle_limit_seconds: 86_400 }, Infinity, Infinity],
+    ['never without a refresh token', { mode: 'rotates', idle_limit_seconds: 86_400 }, Infinity, Infinity],
+  ])('has nothing to decide about a new grant: the consent says when it is refreshed, %s', async (why, policy, from, to) => {
+    await start({ profile: { refresh_policy: policy }, environment: { SCHEDULER: 'off' } })
+    if (why === 'never without a refresh token') broker.provider.turnOn('tok.no_refresh_token')
+    await connections(1)
+    const [row] = await broker.query<{ seconds: number }>(
+      'select extract(epoch from next_refresh_at - granted_at)::float8 as seconds from connections',
+    )
+    expect(row?.seconds).toBeGreaterThanOrEqual(from - 60) // the clock of the broker is not that of PostgreSQL
+    expect(row?.seconds).toBeLessThanOrEqual(to + 60)
+  }) // prettier-ignore
+
   test('follows the policy of the connection before that of the provider', async () => {
     await start({ profile: { refresh_schedule: 'on_demand' } })
     const [quiet, eager] = await connections(2)

@@ -1,6 +1,15 @@
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals'
 import { untouched } from '../../src/flows/activate-grant.js'
-import { activateWith, captured, givenActive, givenPending, givenProvider, startStores } from './start-stores.js'
+import {
+  activateWith,
+  authorizationRequest,
+  captured,
+  givenActive,
+  givenPending,
+  givenProvider,
+  nothingKnown,
+  startStores,
+} from './start-stores.js'
 import type { TestStores } from './start-stores.js'
 
 let stores: TestStores
@@ -104,6 +113,40 @@ describe('a connection', () => {
       grantedAtOrigin: 'https://id.example',
       expiresAtMs: 1_900_000_000_123,
     })
+  })
+})
+
+describe('what is planned for a connection', () => {
+  const nextRefresh = { at: new Date('2026-03-01T00:00:00Z'), schedule: undefined }
+  const planOf = async (id: string): Promise<unknown> =>
+    (await stores.sql('select next_refresh_at as at from connections where id = $1', [id]))[0]?.at
+
+  test.each([
+    ['is kept when it takes a grant', 'select $1', nextRefresh.at],
+    ['is decided anew when its policy changed meanwhile', `update connections set refresh_schedule = 'on_demand' where id = $1`, null],
+    ['is decided anew when it was used meanwhile', 'update connections set last_used_at = now() where id = $1', null],
+  ])('%s', async (_, meanwhile, at) => {
+    const request = await givenPending(stores)
+    const { connectionId } = request.key
+    const target = await stores.connections.activationTarget(request)
+    if (target === undefined) throw new Error('nothing to activate')
+    await stores.sql(meanwhile, [connectionId])
+    const result = { ...nothingKnown, ...captured(), nextRefresh }
+    expect(await stores.connections.activate(request, target, result, [])).toBe(true)
+    expect(await planOf(connectionId)).toEqual(at)
+  }) // prettier-ignore
+
+  test('is kept when it is granted anew, by the policy and the use it was looked at with', async () => {
+    const key = await givenActive(stores)
+    await stores.sql(
+      `update connections set refresh_schedule = 'keep_alive', last_used_at = now(), status = 'attention' where id = $1`,
+      [key.connectionId],
+    )
+    const request = authorizationRequest({ key, providerId: await givenProvider(stores), intent: 'reconnect' })
+    await stores.authorizationRequests.add(request)
+    const plan = { ...nextRefresh, schedule: 'keep_alive' as const }
+    expect(await activateWith(stores, request, captured('second'), { nextRefresh: plan })).toBe(true)
+    expect(await planOf(key.connectionId)).toEqual(plan.at)
   })
 })
 

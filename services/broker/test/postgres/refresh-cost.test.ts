@@ -80,6 +80,9 @@ test.each([
   expect(entries).toBeLessThan(4_000)
 })
 
+const updatesOfConnections = `select n_tup_upd as updates, n_tup_hot_upd as "withoutIndexes"
+  from pg_stat_user_tables where relname = 'connections'`
+
 type Ended = (own: Stores, key: ConnectionKey, fence: number) => Promise<unknown>
 const next = { ...captured('2'), nextRefresh: { at: heldUntil, schedule: undefined } }
 const well = { attempt: 'idle', backoffMs: 0 } as const
@@ -101,17 +104,24 @@ const endings: readonly { how: string; ended: Ended; updates: number }[] = [
   },
 ]
 
+test('a use after a long rest writes no index where no plan depends on it', async () => {
+  await given(1, '2026-01-01', await givenProvider(stores, { refresh_schedule: 'on_demand' }))
+  const [row] = await stores.sql('update connections set last_used_at = null returning id')
+  const key = { tenantId: 'default', connectionId: String(row?.id) }
+  const counts = await counted<'updates' | 'withoutIndexes'>(updatesOfConnections, (own) =>
+    own.schedule.noteUses([{ key, at: now }]),
+  )
+  expect(counts).toEqual({ updates: 1, withoutIndexes: 1 })
+})
+
 test.each(endings)('a refresh that ends $how writes the indexes of its connection once', async ({ ended, updates }) => {
   await given(1, '2026-01-01', await givenProvider(stores))
-  const counts = await counted<'updates' | 'withoutIndexes'>(
-    `select n_tup_upd as updates, n_tup_hot_upd as "withoutIndexes" from pg_stat_user_tables where relname = 'connections'`,
-    async (own) => {
-      const [due] = await claim(own)
-      if (due === undefined) throw new Error('nothing was due')
-      const want = { version: 1, leaseMs: 15_000, takesOver: false, fingerprint: Buffer.alloc(32) }
-      const { fence = 0 } = (await own.leases.acquire(due.key, want)) ?? {}
-      await ended(own, due.key, fence)
-    },
-  )
+  const counts = await counted<'updates' | 'withoutIndexes'>(updatesOfConnections, async (own) => {
+    const [due] = await claim(own)
+    if (due === undefined) throw new Error('nothing was due')
+    const want = { version: 1, leaseMs: 15_000, takesOver: false, fingerprint: Buffer.alloc(32) }
+    const { fence = 0 } = (await own.leases.acquire(due.key, want)) ?? {}
+    await ended(own, due.key, fence)
+  })
   expect(counts).toEqual({ updates, withoutIndexes: updates - 1 })
 })

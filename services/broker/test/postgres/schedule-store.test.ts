@@ -215,4 +215,16 @@ describe('uses', () => {
     expect(await use('2026-01-01T10:10:00Z')).toEqual({ last_used_at: second, is_undecided: false })
     expect(await use('2026-01-03T10:10:00Z')).toMatchObject({ is_undecided: true })
   })
+
+  test.each([
+    ['the provider', null, 'on_demand', false],
+    ['the provider', null, 'keep_alive', false],
+    ['the connection', 'on_demand', 'proactive', false],
+    ['the connection', 'proactive', 'on_demand', true],
+    ['nobody', null, null, true],
+  ])('after a long rest change a plan only where the policy asks for use: %s says so, %s, %s', async (_, own, its, isUndecided) => {
+    await given(1, 'infinity', await givenProvider(stores, { refresh_schedule: its }))
+    await stores.sql('update connections set refresh_schedule = $1', [own])
+    expect(await use('2026-01-01T10:00:00Z')).toMatchObject({ is_undecided: isUndecided })
+  }) // prettier-ignore
 })

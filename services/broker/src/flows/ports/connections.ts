@@ -8,6 +8,7 @@ import type {
   ConnectionView,
 } from '../../domain/connection.js'
 import type { BrokerEvent } from '../../domain/events.js'
+import type { SchedulePolicy } from '../../domain/provider.js'
 import type { AttemptState } from '../../domain/refresh-protocol.js'
 import type { CapturedCredentials, LeaseRow } from './refresh.js'
 
@@ -99,6 +100,9 @@ export type ActivationTarget = {
   grantedToClientId: string | undefined
   grantedAtOrigin: string | undefined
   sealedCredentials: Buffer | undefined
+  /** Its own policy; undefined = the provider's. */
+  schedule: SchedulePolicy | undefined
+  lastUsedAtMs: number | undefined
 }
 
 export type ConnectionQuery = {
