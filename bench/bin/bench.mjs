@@ -6,8 +6,8 @@ Measures what docs/performance.md promises: the product beside its floors, in tu
 its own and a real PostgreSQL. Without a name it runs every scenario, one after the other.
 
   npm run bench -- P1 P3           these scenarios
-  npm run bench -- --seconds 2     length of each window of load (default 5)
-  npm run bench -- --rounds 5      windows for each side (default 3)
+  npm run bench -- --seconds 2     length of each window of load (default 3)
+  npm run bench -- --rounds 9      windows for each side (default 5)
   npm run bench -- --rows 100000   connections in the table (default 1000)
   npm run bench -- --scale 0.05    a twentieth of the connections of P5 and P6, which then take less than minutes
   npm run bench -- --json <file>   where the numbers go (default .dromos/bench.json)

@@ -20,7 +20,7 @@ if (service !== 'broker' && service !== 'gateway') {
   const { runProfile } = await import('../dist/profile.js')
   process.exitCode = await runProfile(
     service,
-    [scenario, '--rounds', '1', '--json', '/dev/null', ...options],
+    [scenario, '--seconds', '5', '--rounds', '1', '--json', '/dev/null', ...options],
     process.env,
   )
 }

@@ -21,8 +21,8 @@ export type Options = {
 }
 
 const flags = {
-  seconds: { type: 'string', default: '5' },
-  rounds: { type: 'string', default: '3' },
+  seconds: { type: 'string', default: '3' },
+  rounds: { type: 'string', default: '5' },
   scale: { type: 'string', default: '1' },
   rows: { type: 'string', default: '1000' },
   json: { type: 'string' },

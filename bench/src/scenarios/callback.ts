@@ -32,7 +32,7 @@ export const callback: Scenario = {
 
 const preparedAtOnce = 16
 /** A window ends with the last one: a code is good for one exchange. */
-const perWindow = ({ seconds }: Run): number => Math.min(Math.max(Math.round(seconds * 500), 20), 2_500)
+const perWindow = ({ seconds }: Run): number => Math.min(Math.max(Math.round(seconds * 900), 20), 4_500)
 
 const once = (port: number, requests: readonly HttpRequest[]): HttpPlan => ({
   kind: 'http',
