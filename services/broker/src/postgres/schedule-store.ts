@@ -67,13 +67,13 @@ const planStatement = `
 const policy = `select coalesce(c.refresh_schedule, p.profile ->> 'refresh_schedule', 'proactive')
   from provider_profiles p where p.id = c.provider_id`
 
-// Whoever was not in use has a plan that no longer fits, if its policy asks for use at all (domain/refresh-schedule.ts). Any other
-// keeps its plan, so none of the indexes of its row is written.
+// Whoever was not in use has a plan that no longer fits, or one of its provider's former profile. What is refreshed on demand needs
+// none and keeps what it has, so none of the indexes of its row is written.
 const useStatement = `
   update connections c
   set last_used_at = u.at,
       next_refresh_at = case
-        when c.last_used_at > u.at - interval '24 hours' or (${policy}) <> 'proactive' then c.next_refresh_at end
+        when c.last_used_at > u.at - interval '24 hours' or (${policy}) = 'on_demand' then c.next_refresh_at end
   from jsonb_to_recordset(:uses::jsonb) as u (tenant_id text, id text, at timestamptz)
   where c.tenant_id = u.tenant_id and c.id = u.id
     and (c.last_used_at is null or c.last_used_at < u.at - interval '4 minutes')`

@@ -218,11 +218,11 @@ describe('uses', () => {
 
   test.each([
     ['the provider', null, 'on_demand', false],
-    ['the provider', null, 'keep_alive', false],
+    ['the provider', null, 'keep_alive', true],
     ['the connection', 'on_demand', 'proactive', false],
     ['the connection', 'proactive', 'on_demand', true],
     ['nobody', null, null, true],
-  ])('after a long rest change a plan only where the policy asks for use: %s says so, %s, %s', async (_, own, its, isUndecided) => {
+  ])('after a long rest change a plan, but none of what is refreshed on demand: %s says so, %s, %s', async (_, own, its, isUndecided) => {
     await given(1, 'infinity', await givenProvider(stores, { refresh_schedule: its }))
     await stores.sql('update connections set refresh_schedule = $1', [own])
     expect(await use('2026-01-01T10:00:00Z')).toMatchObject({ is_undecided: isUndecided })
