@@ -83,7 +83,7 @@ export function createScheduler(ports: SchedulePorts, settings: { concurrency: n
 
 type Lane = { waiting: { connection: ScheduledConnection; heldUntilMs: number }[]; workers: Set<Promise<void>> }
 
-/** Rows from before a migration, of a fresh consent, or back in use: nobody decided about them yet. */
+/** Rows from before a migration, with another policy, or back in use: nobody decided about them yet. */
 async function planAll(ports: SchedulePorts): Promise<number> {
   let planned = 0
   for (let round = 0; round < plansPerTick; round++) {
