@@ -45,6 +45,10 @@ export function readOptions(argv: readonly string[]): Options {
   const unknown = positionals.filter((name) => !scenarios.some((each) => isNamed(each, name)))
   if (unknown.length > 0) throw new Problem(`there is no scenario ${unknown.join(', ')}: npm run bench -- --list`)
   const named = scenarios.filter((each) => positionals.some((name) => isNamed(each, name)))
+  const profile = readProfiling(values)
+  const proof = named.find(({ isProof }) => isProof)
+  if (profile !== undefined && proof !== undefined)
+    throw new Problem(`${proof.id} starts brokers of its own, which cannot be profiled: choose another scenario`)
   return {
     chosen: named.length === 0 ? scenarios.filter(({ isExtra }) => isExtra === undefined) : named,
     seconds: numberOf('seconds', values.seconds, 0.1, 600),
@@ -54,7 +58,7 @@ export function readOptions(argv: readonly string[]): Options {
     against: readAgainst(values),
     json: resolve(values.json ?? join(root, '.dromos', 'bench.json')),
     lists: values.list,
-    profile: readProfiling(values),
+    profile,
     markdown: values.markdown,
   }
 }

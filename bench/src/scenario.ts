@@ -12,6 +12,8 @@ export type Scenario = {
   goal: string
   /** Runs only when it is named: it has no goal. */
   isExtra?: true
+  /** Starts brokers of its own, not the pair whose services can be profiled. */
+  isProof?: true
   run(run: Run): Promise<Outcome>
 }
 

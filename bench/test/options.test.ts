@@ -15,6 +15,7 @@ describe('the options of npm run bench', () => {
     [['--rounds', 'three'], '--rounds: give a number from 1 to 100'],
     [['--rows', '-1'], "--rows' argument is ambiguous"],
     [['--fast'], "Unknown option '--fast'"],
+    [['P5', '--profile', 'broker', '--profile-to', 'a.cpuprofile'], 'P5 starts brokers of its own'],
     [['--against', 'http://127.0.0.1:8090'], '--against needs --api-key and --connection'],
     [
       ['--against', 'https://gateway.example', ...against.slice(2)],

@@ -7,6 +7,7 @@ const proof = storm('P5', { p99Ms: 300, seconds: 60, warmUp: 3_000 })
 
 export const refreshStorm: Scenario = {
   id: 'P5',
+  isProof: true,
   title: 'refresh storm',
   goal: '10,000 expired strict connections, 4 brokers, 64 readers, a provider of 80 ms: exactly 10,000 calls, < 60 s, p99 < 300 ms',
   async run({ server, scale, logDirectory, resources, show }) {
