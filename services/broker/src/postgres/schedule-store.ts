@@ -64,7 +64,8 @@ const planStatement = `
     and date_trunc('milliseconds', c.last_used_at) is not distinct from p.last_used_at
     and c.refresh_schedule is not distinct from p.refresh_schedule and (p.is_planned or c.next_refresh_at is null)`
 
-const policy = `select coalesce(c.refresh_schedule, p.profile ->> 'refresh_schedule', 'proactive')
+// Null where neither says: what that means is the domain's (domain/oauth-settings.ts).
+const policy = `select coalesce(c.refresh_schedule, p.profile ->> 'refresh_schedule')
   from provider_profiles p where p.id = c.provider_id`
 
 // Whoever was not in use has a plan that no longer fits, or one of its provider's former profile. What is refreshed on demand needs

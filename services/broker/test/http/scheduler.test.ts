@@ -60,14 +60,16 @@ describe('the scheduler', () => {
     await eventually(async () => (await versions())[0] === 2)
   })
 
-  test.each([
-    ['in time where its provider drops idle ones', { mode: 'rotates', idle_limit_seconds: 86_400 }, 0.7 * 86_400, 0.8 * 86_400],
-    ['never as long as nobody uses it', { mode: 'rotates' }, Infinity, Infinity],
-    ['never where it cannot be', { mode: 'none', idle_limit_seconds: 86_400 }, Infinity, Infinity],
-    ['never without a refresh token', { mode: 'rotates', idle_limit_seconds: 86_400 }, Infinity, Infinity],
-  ])('has nothing to decide about a new grant: the consent says when it is refreshed, %s', async (why, policy, from, to) => {
+  const never = [Infinity, Infinity] as const
+  type Granted = [string, Record<string, unknown>, readonly [number, number], 'tok.no_refresh_token'[]?]
+  test.each<Granted>([
+    ['in time where its provider drops idle ones', { mode: 'rotates', idle_limit_seconds: 86_400 }, [0.7 * 86_400, 0.8 * 86_400]],
+    ['never as long as nobody uses it', { mode: 'rotates' }, never],
+    ['never where it cannot be', { mode: 'none', idle_limit_seconds: 86_400 }, never],
+    ['never without a refresh token', { mode: 'rotates', idle_limit_seconds: 86_400 }, never, ['tok.no_refresh_token']],
+  ])('has nothing to decide about a new grant: the consent says when it is refreshed, %s', async (_, policy, [from, to], switches = []) => {
     await start({ profile: { refresh_policy: policy }, environment: { SCHEDULER: 'off' } })
-    if (why === 'never without a refresh token') broker.provider.turnOn('tok.no_refresh_token')
+    switches.forEach((each) => broker.provider.turnOn(each))
     await connections(1)
     const [row] = await broker.query<{ seconds: number }>(
       'select extract(epoch from next_refresh_at - granted_at)::float8 as seconds from connections',
